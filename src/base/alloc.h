@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* Heap memory for what outlives a pass; these abort instead of returning NULL. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/macros.h"
+
+void *xcalloc(size_t count, size_t size);
+void *xrealloc(void *p, size_t size);
+char *xstrdup(const char *s);
+char *xasprintf(const char *fmt, ...) printf_like(1, 2);
+
+#define xnew(type) ((type *)xcalloc(1, sizeof(type)))

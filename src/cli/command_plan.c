@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * What the daemon would do in its next pass: the same reading, observing and planning,
+ * and nothing applied. The daemon's memory of failed attempts is not known here, so what it
+ * has tried in vain is planned again.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "recon/engine.h"
+#include "recon/report.h"
+
+struct session {
+	struct cli *cli;
+	struct arena *arena;
+	struct loader *loader;
+	struct generation *generation;
+	struct kern_linux *kernel;
+	struct observed observed;
+	struct plan *plan;
+};
+
+static void session_done(struct session *s)
+{
+	generation_free(s->generation);
+	if (s->loader)
+		loader_free(s->loader);
+	if (s->kernel)
+		kern_linux_free(s->kernel);
+	arena_free(s->arena);
+}
+
+static int observe(struct session *s, const struct desired *d, struct error *e)
+{
+	struct observe_request want = { 0 };
+
+	if (d)
+		plan_observe_request(s->arena, d, s->cli->run_dir, &want);
+	s->observed = (struct observed){ 0 };
+	return kern_linux_ops.observe(s->kernel, s->arena, &want, &s->observed, e);
+}
+
+static int load(struct session *s, struct error *e)
+{
+	const char *last_good = arena_printf(s->arena, "%s/" LAST_GOOD, s->cli->state_dir);
+	const struct loader_options o = {
+		.directories = cli_conf_dirs(s->cli),
+		.settings_path = s->cli->settings,
+		.settings_required = s->cli->settings_required,
+		/* Opening the store would create it, and a plan changes nothing. */
+		.state_dir = access(last_good, F_OK) == 0 ? last_good : NULL,
+	};
+	struct name_owner *owners;
+	size_t owner_count;
+	int r = loader_new(&o, &s->loader, e);
+
+	if (r < 0)
+		return r;
+	owners = recon_kernel_owners(s->arena, &s->observed, &owner_count);
+	r = loader_load(s->loader, owners, owner_count, &s->generation, e);
+	if (r == 0 && s->generation->unknown)
+		r = error_set(e, -ENOENT, "%s", s->generation->unknown);
+	return r;
+}
+
+static int make_plan(struct session *s, struct error *e)
+{
+	const struct kern_linux_options o = { .bpffs_dir = s->cli->bpffs_dir,
+					      .run_dir = s->cli->run_dir };
+	struct plan_input in = { .observed = &s->observed, .run_dir = s->cli->run_dir };
+	struct node node;
+	int r = kern_linux_new(&o, &s->kernel, e);
+
+	if (r == 0)
+		r = observe(s, NULL, e);
+	if (r == 0)
+		r = load(s, e);
+	if (r == 0)
+		r = observe(s, &s->generation->desired, e);
+	if (r < 0)
+		return r;
+	engine_node(s->arena, &node);
+	in.desired = &s->generation->desired;
+	in.settings = &s->generation->settings;
+	in.node = &node;
+	s->plan = plan_build(s->arena, &in);
+	return 0;
+}
+
+static int show(struct session *s)
+{
+	cleanup(strbuf_done) struct strbuf text = { 0 };
+	json_t *plan = report_plan(s->plan);
+
+	if (s->cli->json) {
+		cli_print_json(plan);
+	} else {
+		render_plan(plan, &text);
+		cli_print_text(&text);
+	}
+	json_decref(plan);
+	return s->plan->op_count || s->plan->held_count ? EXIT_CHANGES : 0;
+}
+
+/* Files with faults keep their last good version: the plan is without what they ask for now. */
+static void warn_of_faults(const struct generation *g)
+{
+	if (g->diags.errors)
+		(void)cli_fail(
+			0,
+			"the configuration has %zu errors, so some of it does not count here; "
+			"see 'bpfsharectl check'",
+			g->diags.errors);
+}
+
+int command_plan(struct cli *c)
+{
+	cleanup(session_done) struct session s = { .cli = c, .arena = arena_new() };
+	struct error e = { 0 };
+
+	if (geteuid() != 0)
+		return cli_fail(EXIT_FAULT,
+				"'plan' looks into the kernel, which only root may: run "
+				"it with sudo; 'check' works without");
+	if (make_plan(&s, &e) < 0)
+		return cli_fail(EXIT_FAULT, "%s", e.text);
+	warn_of_faults(s.generation);
+	return show(&s);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "kern/context.h"
+#include "kern/path.h"
+#include "kern/syscalls.h"
+#include "model/layout.h"
+
+static const char *const parts[] = { LAYOUT_OBJECTS, LAYOUT_CHAINS, LAYOUT_LINKS };
+
+static char *parent_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return !slash || slash == path ? xstrdup("/") : xasprintf("%.*s", (int)(slash - path), path);
+}
+
+/* 1: a bpffs, 0: another file system or nothing there. */
+static int path_is_bpffs(const char *path, struct error *e)
+{
+	struct statfs st;
+
+	if (statfs(path, &st) == 0)
+		return st.f_type == BPF_FS_MAGIC;
+	if (errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	return error_set(e, -errno, "statfs %s: %s", path, error_string(errno));
+}
+
+/* 1: root's and closed to others' writing; a bpffs mounted by others can be 1777, where anybody makes directories. */
+static int directory_is_ours(int dirfd, const char *name, struct error *e)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 :
+					 error_set(e, -errno, "stat %s: %s", name, error_string(errno));
+	return S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static int directory_is_ready(const char *path, struct error *e)
+{
+	cleanup(closep) int fd = -1;
+	int r = directory_is_ours(AT_FDCWD, path, e);
+
+	if (r <= 0)
+		return r;
+	fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(e, -errno, "open %s: %s", path, error_string(errno));
+	for (size_t i = 0; r > 0 && i < ARRAY_SIZE(parts); i++)
+		r = directory_is_ours(fd, parts[i], e);
+	return r;
+}
+
+int bpffs_observe(const struct kern_context *c, struct observed *ret, struct error *e)
+{
+	cleanup(freep) char *parent = parent_of(c->bpffs_dir);
+	int r = path_is_bpffs(c->bpffs_dir, e);
+
+	if (r == 0)
+		r = path_is_bpffs(parent, e);
+	if (r < 0)
+		return r;
+	ret->bpffs_mounted = r > 0;
+	ret->directory_ready = false;
+	if (!ret->bpffs_mounted)
+		return 0;
+	r = directory_is_ready(c->bpffs_dir, e);
+	if (r < 0)
+		return r;
+	ret->directory_ready = r > 0;
+	return 0;
+}
+
+static int mount_parent(const struct kern_context *c, const char **ret_reason, struct error *e)
+{
+	cleanup(freep) char *parent = parent_of(c->bpffs_dir);
+	cleanup(closep) int target = -1, mount = -1;
+	uint64_t id;
+	bool is_root;
+	int r = path_is_bpffs(parent, e);
+
+	if (r != 0)
+		return MIN(r, 0);
+	r = path_open_trusted(parent, true, &target, ret_reason, e);
+	if (r < 0)
+		return r;
+	r = mount_identify(target, &id, &is_root, e);
+	if (r < 0)
+		return error_prefix(e, r, "%s", parent);
+	if (is_root) {
+		*ret_reason = "PathInUse";
+		return error_set(e, -EBUSY, "%s is a mount of another file system; unmount it or give another --bpffs",
+				 parent);
+	}
+	r = path_is_empty(target, e);
+	if (r < 0)
+		return error_prefix(e, r, "%s", parent);
+	if (r == 0) {
+		*ret_reason = "PathNotEmpty";
+		return error_set(e, -ENOTEMPTY, "%s is not empty: a bpf file system there would hide what it holds",
+				 parent);
+	}
+	r = mount_create_bpffs("bpf", &mount, e);
+	if (r == 0)
+		r = mount_move(mount, target, false, e);
+	return r < 0 ? error_prefix(e, r, "%s", parent) : 0;
+}
+
+/* Makes name in dirfd, or takes the one that is there if nobody else can have made it. */
+static int make_part(int dirfd, const char *name, const char **ret_reason, struct error *e)
+{
+	int r;
+
+	if (mkdirat(dirfd, name, 0700) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return error_set(e, -errno, "create directory %s: %s", name, error_string(errno));
+	r = directory_is_ours(dirfd, name, e);
+	if (r != 0)
+		return MIN(r, 0);
+	*ret_reason = "UntrustedPath";
+	return error_set(e, -EPERM, "%s is there and is not a directory that only root can write to; remove it",
+			 name);
+}
+
+static int make_directory(const struct kern_context *c, const char **ret_reason, struct error *e)
+{
+	cleanup(freep) char *parent = parent_of(c->bpffs_dir);
+	cleanup(closep) int parent_fd = -1, fd = -1;
+	int r = path_open_trusted(parent, false, &parent_fd, ret_reason, e);
+
+	if (r == 0)
+		r = make_part(parent_fd, strrchr(c->bpffs_dir, '/') + 1, ret_reason, e);
+	if (r < 0)
+		return r;
+	fd = open(c->bpffs_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(e, -errno, "open %s: %s", c->bpffs_dir, error_string(errno));
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		r = make_part(fd, parts[i], ret_reason, e);
+		if (r < 0)
+			return error_prefix(e, r, "%s", c->bpffs_dir);
+	}
+	return 0;
+}
+
+void bpffs_apply(const struct kern_context *c, const struct op *op, struct op_result *ret)
+{
+	int r = op->kind == OP_BPFFS_MOUNT ? mount_parent(c, &ret->reason, &ret->error) :
+					     make_directory(c, &ret->reason, &ret->error);
+
+	if (r < 0)
+		result_fail(ret, r);
+}

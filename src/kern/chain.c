@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * A dispatcher, its program array and what it was built for, pinned in a directory
+ * that is named by the dispatcher's program id and never renamed. `meta` comes last when a
+ * chain is built; when it is removed, `dispatcher` goes first, and the rest only when the kernel has
+ * really let go of that program.
+ */
+#include "kern/chain.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/macros.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "bpf/tailcall_dispatcher.h"
+#include "bpf/tailcall_dispatcher.skel.h"
+#include "kern/libbpf_words.h"
+#include "kern/pin.h"
+#include "kern/verifier.h"
+#include "model/layout.h"
+#include "model/limits.h"
+
+_Static_assert(LIMIT_CHAIN_TAILCALL == TAILCALL_SLOT_COUNT_MAX, "the dispatcher's slots");
+
+/* How long a dispatcher that nobody uses any more may take to go: its last reference may wait for RCU. */
+#define GONE_POLLS   250
+#define GONE_POLL_NS (1000 * 1000)
+
+static void dispatcher_freep(struct tailcall_dispatcher_bpf **d)
+{
+	tailcall_dispatcher_bpf__destroy(*d);
+}
+
+static int fail(struct op_result *ret, int code, const char *reason)
+{
+	result_fail(ret, code);
+	ret->reason = reason;
+	return code;
+}
+
+static const char *chain_pin(const struct kern_context *c, struct arena *a, uint32_t id,
+			     const char *part)
+{
+	return arena_printf(a, "%s/%s/%s", c->bpffs_dir, layout_chain_dir(a, id), part);
+}
+
+static const char *chain_directory(const struct kern_context *c, struct arena *a, uint32_t id)
+{
+	return pin_path(c, a, layout_chain_dir(a, id));
+}
+
+/* --- observe -------------------------------------------------------------- */
+
+/* The array says which program runs in a slot, whatever anybody meant to put there. */
+static int observe_slots(struct arena *a, int members_fd, struct observed_chain *chain,
+			 struct error *e)
+{
+	uint32_t count = (uint32_t)chain->meta.member_count;
+
+	chain->slots = arena_calloc(a, count, sizeof(*chain->slots));
+	for (uint32_t slot = 0; slot < count; slot++) {
+		if (bpf_map_lookup_elem(members_fd, &slot, &chain->slots[slot]) == 0)
+			continue;
+		if (errno != ENOENT)
+			return error_set(e, -errno, "cannot read slot %u of chain %u: %s", slot,
+					 chain->id, error_string(errno));
+	}
+	return 0;
+}
+
+/* 1: metadata is there and understood, 0: it is not (newer may be set). */
+static int observe_meta(const struct kern_context *c, struct arena *a, struct observed_chain *chain,
+			struct error *e)
+{
+	struct error why = { 0 };
+	const void *data;
+	size_t size;
+	int r;
+
+	r = pin_meta_read(a, chain_directory(c, a, chain->id), &data, &size, &why);
+	if (r == 0)
+		r = meta_chain_decode(a, data, size, &chain->meta, &why);
+	chain->newer = r == -EOPNOTSUPP;
+	if (r == -ENOENT || r == -EBADMSG || chain->newer)
+		return 0;
+	return r < 0 ? error_set(e, r, "%s", why.text) : 1;
+}
+
+static int observe_one(const struct kern_context *c, struct arena *a, struct observed_chain *chain,
+		       struct error *e)
+{
+	cleanup(closep) int dispatcher = -1, members = -1;
+	struct observed_program program;
+	int r;
+
+	r = observe_meta(c, a, chain, e);
+	if (r > 0)
+		r = pin_open_if(chain_pin(c, a, chain->id, LAYOUT_DISPATCHER), &dispatcher, e);
+	if (r > 0)
+		r = pin_open_if(chain_pin(c, a, chain->id, LAYOUT_MEMBERS), &members, e);
+	if (r <= 0)
+		return r;
+	r = pin_program_info(a, dispatcher, &program, e);
+	if (r == 0)
+		r = observe_slots(a, members, chain, e);
+	if (r < 0)
+		return r;
+	chain->complete = program.id == chain->id;
+	chain->run_count = program.run_count;
+	chain->run_ns = program.run_ns;
+	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct observed_chain *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+int chain_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
+		  struct error *e)
+{
+	LIST(struct observed_chain) chains = { 0 };
+	struct string_list names;
+	int r;
+
+	r = pin_part_list(c, a, LAYOUT_CHAINS, &names, e);
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		struct observed_chain *chain;
+		uint32_t id;
+
+		if (num_parse_u32(names.v[i], UINT32_MAX, &id) < 0 || id == 0)
+			continue;
+		chain = LIST_ADD(a, &chains);
+		chain->id = id;
+		r = observe_one(c, a, chain, e);
+	}
+	if (r < 0)
+		return error_prefix(e, r, "chains");
+	if (chains.n > 0)
+		qsort(chains.v, chains.n, sizeof(*chains.v), by_id);
+	ret->chains = chains.v;
+	ret->chain_count = chains.n;
+	return 0;
+}
+
+/* --- build ---------------------------------------------------------------- */
+
+static void configure(struct tailcall_dispatcher_bpf *d, const struct op_chain *op)
+{
+	struct tailcall_config *config = &d->rodata->config;
+	struct bpf_program *p = d->progs.bpfshare_chain;
+
+	config->slot_count = (uint16_t)op->meta.member_count;
+	for (size_t i = 0; i < op->meta.member_count; i++) {
+		config->slots[i].proceed_on = (uint8_t)op->meta.members[i].proceed_on;
+		config->slots[i].required = op->meta.members[i].required;
+	}
+	/* The first user of a program array decides which members it takes (see prepare_xdp in object.c). */
+	(void)bpf_program__set_expected_attach_type(p, BPF_XDP);
+	(void)bpf_program__set_flags(p, op->frags ? BPF_F_XDP_HAS_FRAGS : 0);
+}
+
+static int load(struct arena *a, const struct op_chain *op, struct tailcall_dispatcher_bpf **ret_d,
+		struct op_result *ret)
+{
+	struct libbpf_words words;
+	int code;
+
+	if (op->meta.member_count > TAILCALL_SLOT_COUNT_MAX ||
+	    op->member_count != op->meta.member_count) {
+		error_set(&ret->error, -E2BIG, "a chain of %zu programs; at most %d are possible",
+			  op->member_count, TAILCALL_SLOT_COUNT_MAX);
+		return fail(ret, -E2BIG, "ChainTooLong");
+	}
+	libbpf_words_begin(&words);
+	*ret_d = tailcall_dispatcher_bpf__open();
+	code = -errno;
+	libbpf_words_end();
+	if (!*ret_d) {
+		error_set(&ret->error, code, "the dispatcher cannot be opened: %s%s%s",
+			  error_string(code), words.last[0] ? ": " : "", words.last);
+		return fail(ret, code, "LoadFailed");
+	}
+	configure(*ret_d, op);
+	code = verifier_load((*ret_d)->obj, a, ret);
+	if (code < 0)
+		error_prefix(&ret->error, code, "dispatcher");
+	return code;
+}
+
+static int slot_fill(const struct kern_context *c, struct arena *a, int members_fd, uint32_t slot,
+		     const struct program_ref *member, struct op_result *ret)
+{
+	const char *pin = layout_program_pin(a, member->instance, member->version, member->function);
+	cleanup(closep) int fd = -1;
+	int r;
+
+	r = pin_open(pin_path(c, a, pin), &fd, &ret->error);
+	if (r < 0)
+		return fail(ret, r, "MemberMissing");
+	if (bpf_map_update_elem(members_fd, &slot, &fd, BPF_ANY) == 0)
+		return 0;
+	r = -errno;
+	error_set(&ret->error, r, "%s/%s cannot be put into slot %u: %s%s", member->instance,
+		  member->function, slot, error_string(r),
+		  r == -EINVAL ? "; all members of a chain must be XDP programs for an interface and "
+				 "be loaded alike, with or without frags, and not bound to a device" :
+				 "");
+	return fail(ret, r, "MemberRefused");
+}
+
+static int pin_all(const struct kern_context *c, struct arena *a, const struct op_chain *op,
+		   const struct tailcall_dispatcher_bpf *d, uint32_t id, struct error *e)
+{
+	const char *directory = chain_directory(c, a, id);
+	const void *data;
+	size_t size;
+	int r;
+
+	/* A directory of this name is of a dead dispatcher: while one lives its id is not given again. */
+	r = pin_directory_remove(a, directory, e);
+	if (r == 0)
+		r = pin_directory_create(directory, e);
+	if (r == 0)
+		r = pin_put(bpf_program__fd(d->progs.bpfshare_chain),
+			    chain_pin(c, a, id, LAYOUT_DISPATCHER), e);
+	if (r == 0)
+		r = pin_put(bpf_map__fd(d->maps.members), chain_pin(c, a, id, LAYOUT_MEMBERS), e);
+	if (r < 0)
+		return r;
+	data = meta_chain_encode(a, &op->meta, &size);
+	return pin_meta_write(a, directory, data, size, e);
+}
+
+void chain_build(const struct kern_context *c, struct arena *a, const struct op *op,
+		 uint32_t *ret_id, struct op_result *ret)
+{
+	cleanup(dispatcher_freep) struct tailcall_dispatcher_bpf *d = NULL;
+	const struct op_chain *chain = &op->chain;
+	struct observed_program program;
+	int r;
+
+	if (load(a, chain, &d, ret) < 0)
+		return;
+	for (uint32_t slot = 0; slot < chain->member_count; slot++)
+		if (chain->members[slot].instance &&
+		    slot_fill(c, a, bpf_map__fd(d->maps.members), slot, &chain->members[slot], ret) < 0)
+			return;
+	r = pin_program_info(a, bpf_program__fd(d->progs.bpfshare_chain), &program, &ret->error);
+	if (r < 0) {
+		fail(ret, r, "PinFailed");
+		return;
+	}
+	r = pin_all(c, a, chain, d, program.id, &ret->error);
+	if (r < 0) {
+		(void)pin_directory_remove(a, chain_directory(c, a, program.id), NULL);
+		fail(ret, r, "PinFailed");
+		return;
+	}
+	*ret_id = program.id;
+}
+
+void chain_slot_set(const struct kern_context *c, struct arena *a, const struct op *op,
+		    struct op_result *ret)
+{
+	const struct program_ref *member = op_slot_member(&op->chain);
+	uint32_t slot = op->chain.slot;
+	cleanup(closep) int fd = -1;
+	int r;
+
+	r = pin_open(chain_pin(c, a, op->chain.id, LAYOUT_MEMBERS), &fd, &ret->error);
+	if (r < 0) {
+		fail(ret, r, "ChainMissing");
+	} else if (member) {
+		(void)slot_fill(c, a, fd, slot, member, ret);
+	} else if (bpf_map_delete_elem(fd, &slot) < 0 && errno != ENOENT) {
+		r = error_set(&ret->error, -errno, "slot %u of chain %u cannot be emptied: %s", slot,
+			      op->chain.id, error_string(errno));
+		fail(ret, r, "MemberRefused");
+	}
+}
+
+/* --- remove --------------------------------------------------------------- */
+
+/*
+ * 1: the kernel still has a program of this id that uses our array, 0: it has not. *ret_fd is left open
+ * on it if asked for, which is a reference: whoever waits for the program to go must not ask.
+ */
+static int dispatcher_find(struct arena *a, uint32_t id, uint32_t members_id, int *ret_fd,
+			   struct error *e)
+{
+	cleanup(closep) int fd = bpf_prog_get_fd_by_id(id);
+	struct observed_program program;
+	bool ours = members_id == 0;
+	int r;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return error_set(e, -errno, "cannot look for program id %u: %s", id,
+				 error_string(errno));
+	r = pin_program_info(a, fd, &program, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < program.map_count; i++)
+		ours |= program.maps[i] == members_id;
+	if (ours && ret_fd)
+		*ret_fd = take_fd(fd);
+	return ours;
+}
+
+/* 1: still there after the time it may take. Looks at ids only, since a descriptor would keep it. */
+static int dispatcher_stays(uint32_t id, struct error *e)
+{
+	const struct timespec pause = { .tv_nsec = GONE_POLL_NS };
+
+	for (int i = 0; i < GONE_POLLS; i++) {
+		uint32_t next = 0;
+
+		if (bpf_prog_get_next_id(id - 1, &next) < 0 && errno != ENOENT)
+			return error_set(e, -errno, "cannot list programs: %s", error_string(errno));
+		if (next != id)
+			return 0;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 1;
+}
+
+/* The array's id, 0 when it is not pinned: then there is nothing to lose any more. */
+static int members_id(const struct kern_context *c, struct arena *a, uint32_t id, uint32_t *ret,
+		      struct error *e)
+{
+	cleanup(closep) int fd = -1;
+	struct observed_map map;
+	int r;
+
+	*ret = 0;
+	r = pin_open_if(chain_pin(c, a, id, LAYOUT_MEMBERS), &fd, e);
+	if (r <= 0)
+		return r;
+	r = pin_map_info(a, fd, &map, e);
+	if (r == 0)
+		*ret = map.id;
+	return r;
+}
+
+static int still_used(const struct kern_context *c, struct arena *a, uint32_t id, int fd,
+		      struct error *e)
+{
+	int r = pin_put(fd, chain_pin(c, a, id, LAYOUT_DISPATCHER), e);
+
+	if (r < 0)
+		return r;
+	return error_set(e, -EBUSY,
+			 "dispatcher %u is still in use outside of what bpfshare sees: by an "
+			 "interface in another network namespace, a link or an open descriptor; it is "
+			 "kept until that ends", id);
+}
+
+/* Takes the dispatcher's pin away if that makes the kernel free it, else leaves it as it was. */
+static int dispatcher_release(const struct kern_context *c, struct arena *a, uint32_t id,
+			      struct error *e)
+{
+	cleanup(closep) int fd = -1;
+	uint32_t array;
+	int r;
+
+	r = members_id(c, a, id, &array, e);
+	if (r == 0)
+		r = pin_remove(chain_pin(c, a, id, LAYOUT_DISPATCHER), e);
+	if (r < 0 || array == 0)
+		return r;
+	/* An interrupted removal left no pin of it: meanwhile the id may be anybody's. */
+	r = dispatcher_find(a, id, array, NULL, e);
+	if (r > 0)
+		r = dispatcher_stays(id, e);
+	if (r > 0)
+		r = dispatcher_find(a, id, array, &fd, e);
+	return r <= 0 ? r : still_used(c, a, id, fd, e);
+}
+
+void chain_remove(const struct kern_context *c, struct arena *a, const struct op *op,
+		  struct op_result *ret)
+{
+	uint32_t id = op->chain.id;
+	int r;
+
+	r = dispatcher_release(c, a, id, &ret->error);
+	if (r < 0) {
+		fail(ret, r, r == -EBUSY ? "ChainStillUsed" : "RemoveFailed");
+		return;
+	}
+	r = pin_directory_remove(a, chain_directory(c, a, id), &ret->error);
+	if (r < 0)
+		fail(ret, r, "RemoveFailed");
+}

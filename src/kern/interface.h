@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* Interfaces of the daemon's network namespace and the programs at their root. Internal to kern. */
+#pragma once
+
+#include "kern/context.h"
+
+struct netlink;
+
+/*
+ * Fills in interfaces and programs. Drivers are asked for one by one, so only if somebody wants
+ * to know them.
+ */
+int interface_observe(struct arena *a, bool drivers, struct observed *ret, struct error *e);
+
+/* The present root of one interface; -ENODEV when there is no such interface. */
+int interface_root(struct netlink *n, uint32_t ifindex, uint32_t *ret_id,
+		   enum xdp_attached *ret_mode, struct error *e);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "kern/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+
+#include "base/macros.h"
+#include "base/num.h"
+#include "kern/pin.h"
+#include "model/layout.h"
+
+static const char *link_pin(const struct kern_context *c, struct arena *a, uint32_t id)
+{
+	return pin_path(c, a, layout_link_pin(a, id));
+}
+
+/* 1: an XDP link, 0: another kind. */
+static int link_info(int fd, struct observed_link *ret, struct error *e)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return error_set(e, -errno, "cannot look at a link: %s", error_string(errno));
+	*ret = (struct observed_link){ .id = info.id, .program_id = info.prog_id };
+	if (info.type != BPF_LINK_TYPE_XDP)
+		return 0;
+	ret->ifindex = info.xdp.ifindex;
+	return 1;
+}
+
+/* 1: opened, 0: there is no such link any more. */
+static int open_by_id(uint32_t id, int *ret_fd, struct error *e)
+{
+	int fd = bpf_link_get_fd_by_id(id);
+
+	/* EAGAIN: it is being made and not attached yet. */
+	if (fd < 0 && (errno == ENOENT || errno == EAGAIN))
+		return 0;
+	if (fd < 0)
+		return error_set(e, -errno, "cannot open link id %u: %s", id, error_string(errno));
+	*ret_fd = fd;
+	return 1;
+}
+
+int link_get(uint32_t id, struct observed_link *ret, struct error *e)
+{
+	cleanup(closep) int fd = -1;
+	int r = open_by_id(id, &fd, e);
+
+	return r <= 0 ? r : link_info(fd, ret, e);
+}
+
+/* --- observe -------------------------------------------------------------- */
+
+struct link_list {
+	LIST(struct observed_link) list;
+};
+
+static int observe_pinned(const struct kern_context *c, struct arena *a, struct link_list *l,
+			  struct error *e)
+{
+	struct string_list names;
+	int r;
+
+	r = pin_part_list(c, a, LAYOUT_LINKS, &names, e);
+	for (size_t i = 0; r >= 0 && i < names.n; i++) {
+		cleanup(closep) int fd = -1;
+		struct observed_link link;
+		uint32_t id;
+
+		if (num_parse_u32(names.v[i], UINT32_MAX, &id) < 0)
+			continue;
+		r = pin_open_if(link_pin(c, a, id), &fd, e);
+		if (r > 0)
+			r = link_info(fd, &link, e);
+		if (r > 0)
+			*LIST_ADD(a, &l->list) = link;
+	}
+	return r < 0 ? r : 0;
+}
+
+static bool program_is_ours(const struct observed *o, uint32_t id)
+{
+	if (observed_find_chain(o, id))
+		return true;
+	for (size_t i = 0; i < o->object_count; i++)
+		for (size_t n = 0; n < o->objects[i].program_count; n++)
+			if (o->objects[i].programs[n].id == id)
+				return true;
+	return false;
+}
+
+static bool is_listed(const struct link_list *l, size_t count, uint32_t id)
+{
+	for (size_t i = 0; i < count; i++)
+		if (l->list.v[i].id == id)
+			return true;
+	return false;
+}
+
+/* What lost its pin and is held by a descriptor only, or what somebody else attached of ours. */
+static int observe_unpinned(struct arena *a, const struct observed *o, struct link_list *l,
+			    struct error *e)
+{
+	size_t pinned = l->list.n;
+	uint32_t id = 0;
+
+	while (bpf_link_get_next_id(id, &id) == 0) {
+		struct observed_link link;
+		int r;
+
+		if (is_listed(l, pinned, id))
+			continue;
+		r = link_get(id, &link, e);
+		if (r < 0)
+			return r;
+		if (r > 0 && program_is_ours(o, link.program_id))
+			*LIST_ADD(a, &l->list) = link;
+	}
+	if (errno != ENOENT)
+		return error_set(e, -errno, "cannot list links: %s", error_string(errno));
+	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct observed_link *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+int link_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
+		 struct error *e)
+{
+	struct link_list l = { 0 };
+	int r;
+
+	r = observe_pinned(c, a, &l, e);
+	if (r == 0)
+		r = observe_unpinned(a, ret, &l, e);
+	if (r < 0)
+		return error_prefix(e, r, "links");
+	if (l.list.n > 0)
+		qsort(l.list.v, l.list.n, sizeof(*l.list.v), by_id);
+	ret->links = l.list.v;
+	ret->link_count = l.list.n;
+	return 0;
+}
+
+/* --- change --------------------------------------------------------------- */
+
+static int pin_link(const struct kern_context *c, struct arena *a, int fd, struct error *e)
+{
+	struct observed_link link;
+	int r = link_info(fd, &link, e);
+
+	return r < 0 ? r : pin_put(fd, link_pin(c, a, link.id), e);
+}
+
+int link_create(const struct kern_context *c, struct arena *a, uint32_t ifindex, int program_fd,
+		uint32_t mode_flag, struct error *e)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flag);
+	/* Without its pin it goes, and detaches, with this descriptor. */
+	cleanup(closep) int fd = bpf_link_create(program_fd, (int)ifindex, BPF_XDP, &opts);
+
+	if (fd < 0)
+		return error_set(e, -errno, "%s", error_string(errno));
+	return pin_link(c, a, fd, e);
+}
+
+/* 1: opened by its pin or, that being lost, by its id; 0: there is no such link. */
+static int open_link(const struct kern_context *c, struct arena *a, uint32_t id, int *ret_fd,
+		     bool *ret_pinned, struct error *e)
+{
+	int r = pin_open_if(link_pin(c, a, id), ret_fd, e);
+
+	*ret_pinned = r > 0;
+	return r == 0 ? open_by_id(id, ret_fd, e) : r;
+}
+
+int link_update(const struct kern_context *c, struct arena *a, uint32_t id, int program_fd,
+		int expected_fd, struct error *e)
+{
+	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE,
+		    .old_prog_fd = (uint32_t)expected_fd);
+	cleanup(closep) int fd = -1;
+	bool pinned;
+	int r;
+
+	r = open_link(c, a, id, &fd, &pinned, e);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return error_set(e, -ENOENT, "link id %u is gone", id);
+	if (bpf_link_update(fd, program_fd, &opts) < 0)
+		return error_set(e, -errno, "%s", error_string(errno));
+	return pinned ? 0 : pin_link(c, a, fd, e);
+}
+
+int link_remove(const struct kern_context *c, struct arena *a, uint32_t id, uint32_t program_id,
+		struct error *e)
+{
+	struct observed_link link = { .program_id = program_id };
+	cleanup(closep) int fd = -1;
+	bool pinned;
+	int r;
+
+	r = open_link(c, a, id, &fd, &pinned, e);
+	if (r > 0 && !pinned)
+		r = link_info(fd, &link, e);
+	if (r <= 0 || link.program_id != program_id)
+		return r < 0 ? r : 0;
+	/* At once, even if somebody else holds a descriptor of it. */
+	if (bpf_link_detach(fd) < 0)
+		return error_set(e, -errno, "cannot detach link id %u: %s", id, error_string(errno));
+	return pin_remove(link_pin(c, a, id), e);
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "kern/linux.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "kern/chain.h"
+#include "kern/context.h"
+#include "kern/interface.h"
+#include "kern/libbpf_words.h"
+#include "kern/link.h"
+#include "kern/pin.h"
+#include "kern/root.h"
+#include "model/layout.h"
+
+/* A chain built since begin(): the plan that wanted it could not know its id. */
+struct built {
+	char *signature;
+	uint32_t id;
+};
+
+struct kern_linux {
+	struct kern_linux_options options;
+	char *bpffs_dir, *run_dir;
+	struct kern_context context; /* points to these two */
+	struct built *built;
+	size_t built_count;
+	struct arena *probed; /* of the table below; NULL: not probed yet */
+	const struct feature *features;
+	size_t feature_count;
+};
+
+static void set_tag(struct kern_context *c)
+{
+	struct hasher *h = hasher_new();
+	char hex[SHA256_HEX];
+
+	hasher_add_field(h, c->bpffs_dir);
+	hasher_add_field(h, c->run_dir);
+	hasher_finish(h, hex);
+	memcpy(c->tag, hex, sizeof(c->tag) - 1);
+	c->tag[sizeof(c->tag) - 1] = '\0';
+}
+
+int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, struct error *e)
+{
+	struct kern_linux *k;
+
+	if (o->bpffs_dir[0] != '/' || str_ends(o->bpffs_dir, "/") || o->run_dir[0] != '/')
+		return error_set(e, -EINVAL,
+				 "the bpffs directory '%s' and the run directory '%s' must be absolute "
+				 "paths, and the first must not end in a slash",
+				 o->bpffs_dir, o->run_dir);
+	libbpf_words_silence();
+	k = xnew(struct kern_linux);
+	k->options = *o;
+	k->bpffs_dir = xstrdup(o->bpffs_dir);
+	k->run_dir = xstrdup(o->run_dir);
+	k->context.bpffs_dir = k->bpffs_dir;
+	k->context.run_dir = k->run_dir;
+	set_tag(&k->context);
+	*ret = k;
+	return 0;
+}
+
+static void forget_built(struct kern_linux *k)
+{
+	for (size_t i = 0; i < k->built_count; i++)
+		free(k->built[i].signature);
+	free(k->built);
+	k->built = NULL;
+	k->built_count = 0;
+}
+
+void kern_linux_free(struct kern_linux *k)
+{
+	if (!k)
+		return;
+	forget_built(k);
+	arena_free(k->probed);
+	free(k->bpffs_dir);
+	free(k->run_dir);
+	free(k);
+}
+
+const struct feature *kern_linux_features(struct kern_linux *k, size_t *ret_count)
+{
+	if (!k->probed) {
+		k->probed = arena_new();
+		k->features = probe_features(k->probed, &k->feature_count);
+	}
+	*ret_count = k->feature_count;
+	return k->features;
+}
+
+/* --- observe -------------------------------------------------------------- */
+
+static int observe_pins(const struct kern_context *c, struct arena *a, struct observed *o,
+			struct error *e)
+{
+	int r;
+
+	/* Without a bpffs at its place there is nothing of ours, which is no failure to look. */
+	if (!o->bpffs_mounted)
+		return 0;
+	r = object_observe(c, a, o, e);
+	if (r == 0)
+		r = chain_observe(c, a, o, e);
+	return r < 0 ? r : link_observe(c, a, o, e);
+}
+
+static int linux_observe(void *ctx, struct arena *a, const struct observe_request *want,
+			 struct observed *ret, struct error *e)
+{
+	struct kern_linux *k = ctx;
+	const struct kern_context *c = &k->context;
+	struct observed o = { 0 };
+	int r;
+
+	r = bpffs_observe(c, &o, e);
+	if (r == 0)
+		r = observe_pins(c, a, &o, e);
+	if (r == 0)
+		r = interface_observe(a, want->drivers, &o, e);
+	if (r == 0)
+		r = share_observe(c, a, &want->paths, &o, e);
+	if (r == 0)
+		r = names_observe(a, want, &o, e);
+	if (r < 0)
+		return r;
+	o.features = kern_linux_features(k, &o.feature_count);
+	*ret = o;
+	return 0;
+}
+
+/* --- apply ---------------------------------------------------------------- */
+
+static void linux_begin(void *ctx)
+{
+	forget_built(ctx);
+}
+
+static void remember_built(struct kern_linux *k, const char *signature, uint32_t id)
+{
+	struct built *b;
+
+	k->built = xrealloc(k->built, (k->built_count + 1) * sizeof(*k->built));
+	b = &k->built[k->built_count++];
+	b->signature = xstrdup(signature);
+	b->id = id;
+}
+
+static void build_chain(struct kern_linux *k, struct arena *a, const struct op *op,
+			struct op_result *ret)
+{
+	uint32_t id = 0;
+
+	chain_build(&k->context, a, op, &id, ret);
+	if (id)
+		remember_built(k, op->chain.signature, id);
+}
+
+static void load_object(struct kern_linux *k, struct arena *a, const struct op *op,
+			struct op_result *ret)
+{
+	cleanup(source_blob_done) struct source_blob blob = { 0 };
+	const struct object_decl *decl = op->object.decl;
+	char sha256[SHA256_HEX];
+	int r;
+
+	r = k->options.fetch ? k->options.fetch(k->options.fetch_arg, decl, &blob, &ret->error) :
+			       error_set(&ret->error, -ENOTSUP, "nobody reads object files here");
+	if (r < 0) {
+		result_fail(ret, r);
+		ret->reason = "ObjectUnreadable";
+		return;
+	}
+	/* What was judged is what gets loaded, or nothing. */
+	hash_bytes(blob.data, blob.size, sha256);
+	if (!str_eq(sha256, decl->source->sha256)) {
+		error_set(&ret->error, -ESTALE, "%s changed since it was read; it is read again",
+			  decl->path);
+		result_fail(ret, -ESTALE);
+		ret->reason = "ObjectChanged";
+		ret->class = FAILURE_TRANSIENT;
+		return;
+	}
+	object_load(&k->context, a, op, blob.data, blob.size, ret);
+}
+
+/* The program's pin, or the dispatcher's of a chain: of an earlier plan, or of this one. */
+static const char *root_pin(const struct kern_linux *k, struct arena *a, const struct op_root *op)
+{
+	uint32_t chain = op->chain_id;
+
+	if (op->program.instance)
+		return pin_path(&k->context, a,
+				layout_program_pin(a, op->program.instance, op->program.version,
+						   op->program.function));
+	for (size_t i = 0; !chain && i < k->built_count; i++)
+		if (str_eq(k->built[i].signature, op->signature))
+			chain = k->built[i].id;
+	if (!chain)
+		return NULL;
+	return pin_path(&k->context, a,
+			arena_printf(a, "%s/%s", layout_chain_dir(a, chain), LAYOUT_DISPATCHER));
+}
+
+static void set_root(struct kern_linux *k, struct arena *a, const struct op *op,
+		     struct op_result *ret)
+{
+	const char *pin = root_pin(k, a, &op->root);
+	cleanup(closep) int fd = -1;
+	int r;
+
+	r = pin ? pin_open(pin, &fd, &ret->error) :
+		  error_set(&ret->error, -ENOENT, "its chain was not built");
+	if (r < 0) {
+		error_prefix(&ret->error, r, "root of %s", op->root.interface);
+		result_fail(ret, r);
+		ret->reason = "ProgramMissing";
+	} else if (op->kind == OP_ROOT_SET) {
+		root_set(&k->context, a, op, fd, ret);
+	} else {
+		root_link_set(&k->context, a, op, fd, ret);
+	}
+}
+
+static void linux_apply(void *ctx, struct arena *a, const struct op *op, struct op_result *ret)
+{
+	struct kern_linux *k = ctx;
+	const struct kern_context *c = &k->context;
+
+	*ret = (struct op_result){ 0 };
+	switch (op->kind) {
+	case OP_BPFFS_MOUNT:
+	case OP_DIRECTORY_CREATE:
+		bpffs_apply(c, op, ret);
+		break;
+	case OP_OBJECT_LOAD:
+		load_object(k, a, op, ret);
+		break;
+	case OP_CHAIN_BUILD:
+		build_chain(k, a, op, ret);
+		break;
+	case OP_SLOT_SET:
+		chain_slot_set(c, a, op, ret);
+		break;
+	case OP_ROOT_SET:
+	case OP_LINK_SET:
+		set_root(k, a, op, ret);
+		break;
+	case OP_ROOT_CLEAR:
+		root_clear(a, op, ret);
+		break;
+	case OP_LINK_REMOVE:
+		root_link_remove(c, a, op, ret);
+		break;
+	case OP_GRACE:
+		grace_apply(ret);
+		break;
+	case OP_CHAIN_REMOVE:
+		chain_remove(c, a, op, ret);
+		break;
+	case OP_OBJECT_REMOVE:
+		object_remove(c, a, op, ret);
+		break;
+	default:
+		share_apply(c, a, op, ret);
+		break;
+	}
+}
+
+const struct kern_ops kern_linux_ops = {
+	.observe = linux_observe,
+	.begin = linux_begin,
+	.apply = linux_apply,
+};

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * One ELF file becomes one directory of pins. It is loaded completely before the
+ * first pin, and `meta` is the last one: what lies there without it was interrupted, belongs
+ * to nobody and is cleared away by the next attempt.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+#include "kern/context.h"
+#include "kern/libbpf_words.h"
+#include "kern/pin.h"
+#include "kern/verifier.h"
+#include "model/layout.h"
+
+struct loading {
+	const struct kern_context *c;
+	struct arena *a;
+	const struct op_object *op;
+	struct bpf_object *object;
+	LIST(struct loading_map) maps;
+};
+
+struct loading_map {
+	struct bpf_map *map;
+	const char *name; /* of the ELF file; libbpf's own changes once a map is reused */
+};
+
+static void loading_done(struct loading *l)
+{
+	bpf_object__close(l->object);
+}
+
+static int fail(struct op_result *ret, int code, const char *reason)
+{
+	result_fail(ret, code);
+	ret->reason = reason;
+	return code;
+}
+
+/* Data sections are maps that libbpf names OBJECT.SECTION or, with a suffix, as the section. */
+static const char *elf_map_name(struct arena *a, const struct bpf_map *map)
+{
+	const char *name = bpf_map__name(map), *dot = strchr(name, '.');
+
+	return arena_strdup(a, bpf_map__is_internal(map) && dot ? dot : name);
+}
+
+static const struct op_map *find_op_map(const struct op_object *op, const char *name)
+{
+	for (size_t i = 0; i < op->map_count; i++)
+		if (str_eq(op->maps[i].name, name))
+			return &op->maps[i];
+	return NULL;
+}
+
+/* Makes map the one that is pinned at use; the verifier would look only at what the program does with it. */
+static int reuse_map(struct loading *l, struct bpf_map *map, const struct map_ref *use,
+		     struct error *e)
+{
+	const char *pin = layout_map_pin(l->a, use->instance, use->version, use->map);
+	struct observed_map theirs;
+	cleanup(closep) int fd = -1;
+	int r;
+
+	r = pin_open(pin_path(l->c, l->a, pin), &fd, e);
+	if (r == 0)
+		r = pin_map_info(l->a, fd, &theirs, e);
+	if (r < 0)
+		return r;
+	if (theirs.type != bpf_map__type(map) || theirs.key_size != bpf_map__key_size(map) ||
+	    theirs.value_size != bpf_map__value_size(map))
+		return error_set(e, -EINVAL,
+				 "it is another kind of map: type %u, key %u, value %u bytes there; "
+				 "type %u, key %u, value %u bytes here",
+				 theirs.type, theirs.key_size, theirs.value_size,
+				 bpf_map__type(map), bpf_map__key_size(map),
+				 bpf_map__value_size(map));
+	r = bpf_map__reuse_fd(map, fd); /* duplicates it */
+	if (r < 0)
+		return error_set(e, r, "%s", error_string(r));
+	return 0;
+}
+
+static int prepare_map(struct loading *l, struct bpf_map *map, struct op_result *ret)
+{
+	struct loading_map *entry = LIST_ADD(l->a, &l->maps);
+	const struct op_map *want;
+	int r = 0;
+
+	entry->map = map;
+	entry->name = elf_map_name(l->a, map);
+	/* Where LIBBPF_PIN_BY_NAME would pin is no place of ours. */
+	(void)bpf_map__set_pin_path(map, NULL);
+	want = find_op_map(l->op, entry->name);
+	if (want && want->use.instance) {
+		r = reuse_map(l, map, &want->use, &ret->error);
+		if (r < 0)
+			error_prefix(&ret->error, r, "map %s cannot be map %s of %s", entry->name,
+				     want->use.map, want->use.instance);
+	} else if (want && want->max_entries) {
+		r = bpf_map__set_max_entries(map, want->max_entries);
+		if (r < 0)
+			error_set(&ret->error, r, "map %s cannot have max_entries %u: %s",
+				  entry->name, want->max_entries, error_string(r));
+	}
+	return r < 0 ? fail(ret, r, "MapCreateFailed") : 0;
+}
+
+static int prepare_values(struct loading *l, struct op_result *ret)
+{
+	const struct object_decl *decl = l->op->decl;
+
+	for (size_t i = 0; i < decl->value_count; i++) {
+		const struct global_value *v = &decl->values[i];
+		struct bpf_map *map = bpf_object__find_map_by_name(l->object, v->section);
+		size_t size = 0;
+		char *data = map ? bpf_map__initial_value(map, &size) : NULL;
+
+		if (!data || v->offset > size || v->size > size - v->offset) {
+			error_set(&ret->error, -EINVAL,
+				  "global at %s+%u of %u bytes is not in the ELF file", v->section,
+				  v->offset, v->size);
+			return fail(ret, -EINVAL, "LoadFailed");
+		}
+		memcpy(data + v->offset, v->bytes, v->size);
+	}
+	return 0;
+}
+
+static bool is_wanted(const struct op_object *op, const char *function)
+{
+	for (size_t i = 0; i < op->program_count; i++)
+		if (str_eq(op->programs[i], function))
+			return true;
+	return false;
+}
+
+/*
+ * All users of one program array must agree in attach type and frags, so neither is left to what a
+ * section's name means to this libbpf; changing the type there and back makes it forget the section. A
+ * program that knows frags may run without them, but not the other way round.
+ */
+static void prepare_xdp(const struct loading *l, struct bpf_program *p,
+			const struct elf_program *known)
+{
+	bool frags = l->op->meta.frags && known && known->frags;
+	uint32_t flags = bpf_program__flags(p) & ~BPF_F_XDP_HAS_FRAGS;
+
+	(void)bpf_program__set_type(p, BPF_PROG_TYPE_UNSPEC);
+	(void)bpf_program__set_type(p, BPF_PROG_TYPE_XDP);
+	if (bpf_program__expected_attach_type(p) == 0)
+		(void)bpf_program__set_expected_attach_type(p, BPF_XDP);
+	(void)bpf_program__set_flags(p, flags | (frags ? BPF_F_XDP_HAS_FRAGS : 0));
+}
+
+static int prepare_programs(struct loading *l, struct op_result *ret)
+{
+	const struct elf_object *elf = l->op->decl->source->elf;
+	struct bpf_program *p;
+	size_t found = 0;
+
+	bpf_object__for_each_program (p, l->object) {
+		const char *function = bpf_program__name(p);
+		const struct elf_program *known = elf ? elf_find_program(elf, function) : NULL;
+		bool wanted = is_wanted(l->op, function);
+
+		found += wanted;
+		(void)bpf_program__set_autoload(p, wanted || (known && known->needed));
+		if (bpf_program__type(p) == BPF_PROG_TYPE_XDP)
+			prepare_xdp(l, p, known);
+	}
+	if (found == l->op->program_count)
+		return 0;
+	error_set(&ret->error, -ENOENT, "the ELF file has only %zu of the %zu programs to load",
+		  found, l->op->program_count);
+	return fail(ret, -ENOENT, "LoadFailed");
+}
+
+static int open_object(struct loading *l, const void *elf, size_t size, struct op_result *ret)
+{
+	/* Names the kernel's maps of data sections: "fwd.rodata". */
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = l->op->decl->name);
+	struct libbpf_words words;
+	int code;
+
+	libbpf_words_begin(&words);
+	l->object = bpf_object__open_mem(elf, size, &opts);
+	code = -errno;
+	libbpf_words_end();
+	if (l->object)
+		return 0;
+	error_set(&ret->error, code, "%s cannot be opened as an ELF file of BPF: %s%s%s",
+		  l->op->decl->path, error_string(code), words.last[0] ? ": " : "", words.last);
+	return fail(ret, code, "LoadFailed");
+}
+
+static int prepare(struct loading *l, struct op_result *ret)
+{
+	struct bpf_map *map;
+	int r = 0;
+
+	/* By the names in the ELF file, which libbpf forgets when a map is reused: so values go first. */
+	r = prepare_values(l, ret);
+	bpf_object__for_each_map (map, l->object)
+		r = r < 0 ? r : prepare_map(l, map, ret);
+	return r < 0 ? r : prepare_programs(l, ret);
+}
+
+static int pin_programs(struct loading *l, struct error *e)
+{
+	const struct op_object *op = l->op;
+	struct bpf_program *p;
+	int r = 0;
+
+	bpf_object__for_each_program (p, l->object) {
+		const char *function = bpf_program__name(p);
+		const char *pin;
+
+		if (r < 0 || !is_wanted(op, function))
+			continue;
+		pin = layout_program_pin(l->a, op->instance, op->version, function);
+		r = pin_put(bpf_program__fd(p), pin_path(l->c, l->a, pin), e);
+	}
+	return r;
+}
+
+/* All of them: an upgrade copies from the data sections too, and nothing else would hold them. */
+static int pin_maps(struct loading *l, struct error *e)
+{
+	const struct op_object *op = l->op;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < l->maps.n; i++) {
+		const struct loading_map *m = &l->maps.v[i];
+		int fd = bpf_map__fd(m->map);
+		const char *pin = layout_map_pin(l->a, op->instance, op->version, m->name);
+
+		if (fd >= 0)
+			r = pin_put(fd, pin_path(l->c, l->a, pin), e);
+	}
+	return r;
+}
+
+static int pin_meta(struct loading *l, const char *directory, struct error *e)
+{
+	struct meta_object m = l->op->meta;
+	struct timespec now = { 0 };
+	const void *data;
+	size_t size;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	m.loaded_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	data = meta_object_encode(l->a, &m, &size);
+	return pin_meta_write(l->a, directory, data, size, e);
+}
+
+static int pin_all(struct loading *l, const char *directory, struct error *e)
+{
+	const char *const parts[] = { LAYOUT_PROGRAMS, LAYOUT_MAPS };
+	int r;
+
+	/* The instance's directory may be there with another version; this version's is ours to make. */
+	r = pin_directory_create(arena_strndup(l->a, directory,
+					       (size_t)(strrchr(directory, '/') - directory)), e);
+	if (r == 0)
+		r = pin_directory_remove(l->a, directory, e);
+	if (r == 0)
+		r = pin_directory_create(directory, e);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
+		r = pin_directory_create(arena_printf(l->a, "%s/%s", directory, parts[i]), e);
+	if (r == 0)
+		r = pin_programs(l, e);
+	if (r == 0)
+		r = pin_maps(l, e);
+	return r < 0 ? r : pin_meta(l, directory, e);
+}
+
+/* The instance's directory goes with its last version. */
+static int remove_version(struct arena *a, const char *directory, struct error *e)
+{
+	int r = pin_directory_remove(a, directory, e);
+	const char *parent = arena_strndup(a, directory, (size_t)(strrchr(directory, '/') - directory));
+
+	if (rmdir(parent) < 0 && errno != ENOTEMPTY && errno != ENOENT && r == 0)
+		r = error_set(e, -errno, "cannot remove directory %s: %s", parent,
+			      error_string(errno));
+	return r;
+}
+
+void object_load(const struct kern_context *c, struct arena *a, const struct op *op,
+		 const void *elf, size_t elf_size, struct op_result *ret)
+{
+	cleanup(loading_done) struct loading l = { .c = c, .a = a, .op = &op->object };
+	const char *directory =
+		pin_path(c, a, layout_object_dir(a, op->object.instance, op->object.version));
+	int r;
+
+	r = open_object(&l, elf, elf_size, ret);
+	if (r == 0)
+		r = prepare(&l, ret);
+	if (r == 0)
+		r = verifier_load(l.object, a, ret);
+	if (r < 0)
+		return;
+	r = pin_all(&l, directory, &ret->error);
+	if (r == 0)
+		return;
+	(void)remove_version(a, directory, NULL);
+	fail(ret, r, "PinFailed");
+}
+
+void object_remove(const struct kern_context *c, struct arena *a, const struct op *op,
+		   struct op_result *ret)
+{
+	const struct op_object *o = &op->object;
+	int r = remove_version(a, pin_path(c, a, layout_object_dir(a, o->instance, o->version)),
+			       &ret->error);
+
+	if (r < 0)
+		fail(ret, r, "RemoveFailed");
+}

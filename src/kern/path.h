@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* Places that root mounts on or makes directories in, reached without trusting anybody else. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/*
+ * Opens (O_PATH) the directory at an absolute path. Every component must be a directory, no
+ * symbolic link, that belongs to root and that nobody else can write to (a sticky one may be
+ * written to: what root owns in it stays). The last one is excepted if something is mounted on it: whose
+ * that is, is for the caller to judge. With create, missing ones are made, root's and 0755.
+ * Refusals are -EPERM with *ret_reason (static) "UntrustedPath"; otherwise it is left alone.
+ */
+int path_open_trusted(const char *path, bool create, int *ret_fd, const char **ret_reason,
+		      struct error *e);
+
+/*
+ * Opens (O_PATH) a directory that may be there, without symbolic links but without the checks
+ * above: for what is then recognised by other means. *ret_fd is -1 when there is none.
+ */
+int path_open_present(const char *path, int *ret_fd, struct error *e);
+
+/* 1: no entries, 0: some. */
+int path_is_empty(int dirfd, struct error *e);

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "kern/pin.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <bpf/bpf.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+#include "model/layout.h"
+#include "model/limits.h"
+
+/* objects/INSTANCE/VERSION/programs/FUNCTION: nothing of ours lies deeper below a directory. */
+#define DEPTH_MAX 3
+
+/* Enough for nearly every program, so that one call tells all. */
+#define MAP_IDS_FIRST 64
+
+static void closedirp(DIR **d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
+const char *pin_path(const struct kern_context *c, struct arena *a, const char *relative)
+{
+	return arena_printf(a, "%s/%s", c->bpffs_dir, relative);
+}
+
+int pin_open(const char *path, int *ret_fd, struct error *e)
+{
+	int fd = bpf_obj_get(path); /* the kernel sets close-on-exec */
+
+	if (fd < 0)
+		return error_set(e, -errno, "cannot open pin %s: %s", path, error_string(errno));
+	*ret_fd = fd;
+	return 0;
+}
+
+int pin_open_if(const char *path, int *ret_fd, struct error *e)
+{
+	int fd = bpf_obj_get(path);
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return error_set(e, -errno, "cannot open pin %s: %s", path, error_string(errno));
+	*ret_fd = fd;
+	return 1;
+}
+
+int pin_put(int fd, const char *path, struct error *e)
+{
+	if (bpf_obj_pin(fd, path) < 0)
+		return error_set(e, -errno, "cannot pin %s: %s", path, error_string(errno));
+	return 0;
+}
+
+int pin_remove(const char *path, struct error *e)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		return error_set(e, -errno, "cannot remove pin %s: %s", path, error_string(errno));
+	return 0;
+}
+
+int pin_directory_create(const char *path, struct error *e)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_set(e, -errno, "cannot create directory %s: %s", path,
+				 error_string(errno));
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int pin_directory_list(struct arena *a, const char *path, struct string_list *ret, struct error *e)
+{
+	cleanup(closedirp) DIR *d = opendir(path);
+	LIST(const char *) names = { 0 };
+
+	*ret = (struct string_list){ 0 };
+	if (!d && errno == ENOENT)
+		return 0;
+	if (!d)
+		return error_set(e, -errno, "cannot open directory %s: %s", path,
+				 error_string(errno));
+	for (;;) {
+		const struct dirent *entry;
+
+		errno = 0;
+		entry = readdir(d);
+		if (!entry && errno == 0)
+			break;
+		if (!entry)
+			return error_set(e, -errno, "cannot read directory %s: %s", path,
+					 error_string(errno));
+		if (entry->d_name[0] != '.')
+			*LIST_ADD(a, &names) = arena_strdup(a, entry->d_name);
+	}
+	if (names.n > 0)
+		qsort(names.v, names.n, sizeof(*names.v), by_name);
+	ret->v = names.v;
+	ret->n = names.n;
+	return 0;
+}
+
+/* 1: root's alone, 0: somebody else's, or not there. */
+static int directory_is_ours(const char *path, struct error *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 :
+					 error_set(e, -errno, "cannot look at %s: %s", path,
+						   error_string(errno));
+	return S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+int pin_part_list(const struct kern_context *c, struct arena *a, const char *part,
+		  struct string_list *ret, struct error *e)
+{
+	const char *path = pin_path(c, a, part);
+	int r;
+
+	*ret = (struct string_list){ 0 };
+	r = directory_is_ours(c->bpffs_dir, e);
+	if (r > 0)
+		r = directory_is_ours(path, e);
+	return r <= 0 ? r : pin_directory_list(a, path, ret, e);
+}
+
+static int remove_tree(struct arena *a, const char *path, int depth, struct error *e)
+{
+	struct string_list names;
+	int r;
+
+	if (unlink(path) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR || depth > DEPTH_MAX)
+		return error_set(e, -errno, "cannot remove %s: %s", path, error_string(errno));
+	r = pin_directory_list(a, path, &names, e);
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		r = remove_tree(a, arena_printf(a, "%s/%s", path, names.v[i]), depth + 1, e);
+	if (r < 0)
+		return r;
+	if (rmdir(path) < 0 && errno != ENOENT)
+		return error_set(e, -errno, "cannot remove directory %s: %s", path,
+				 error_string(errno));
+	return 0;
+}
+
+int pin_directory_remove(struct arena *a, const char *path, struct error *e)
+{
+	int r = pin_remove(arena_printf(a, "%s/%s", path, LAYOUT_META), e);
+
+	return r < 0 ? r : remove_tree(a, path, 0, e);
+}
+
+int pin_meta_write(struct arena *a, const char *directory, const void *data, size_t size,
+		   struct error *e)
+{
+	/*
+	 * Read-only for programs and, once frozen, for user space: what a later start reads
+	 * is what was written here.
+	 */
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_RDONLY_PROG);
+	cleanup(closep) int fd = -1;
+	const uint32_t key = 0;
+
+	if (size > LIMIT_META_BYTES)
+		return error_set(e, -E2BIG, "metadata takes %zu bytes, %d are allowed: the object "
+					    "has too many maps and programs", size, LIMIT_META_BYTES);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bpfshare_meta", sizeof(key), (uint32_t)size, 1,
+			    &opts);
+	if (fd < 0)
+		return error_set(e, -errno, "cannot create the metadata map: %s",
+				 error_string(errno));
+	if (bpf_map_update_elem(fd, &key, data, BPF_ANY) < 0 || bpf_map_freeze(fd) < 0)
+		return error_set(e, -errno, "cannot write the metadata map: %s",
+				 error_string(errno));
+	return pin_put(fd, arena_printf(a, "%s/%s", directory, LAYOUT_META), e);
+}
+
+int pin_meta_read(struct arena *a, const char *directory, const void **ret, size_t *ret_size,
+		  struct error *e)
+{
+	const char *path = arena_printf(a, "%s/%s", directory, LAYOUT_META);
+	cleanup(closep) int fd = -1;
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
+	const uint32_t key = 0;
+	void *data;
+	int r;
+
+	r = pin_open(path, &fd, e);
+	if (r < 0)
+		return r;
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return error_set(e, -errno, "cannot look at %s: %s", path, error_string(errno));
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.key_size != sizeof(key) ||
+	    info.max_entries != 1 || info.value_size > LIMIT_META_BYTES)
+		return error_set(e, -EBADMSG, "%s is no metadata of bpfshare", path);
+	data = arena_alloc(a, info.value_size);
+	if (bpf_map_lookup_elem(fd, &key, data) < 0)
+		return error_set(e, -errno, "cannot read %s: %s", path, error_string(errno));
+	*ret = data;
+	*ret_size = info.value_size;
+	return 0;
+}
+
+/* Programs of more maps than were asked for are asked again with room for all. */
+static int program_info(struct arena *a, int fd, struct bpf_prog_info *info, uint32_t **ret_maps,
+			struct error *e)
+{
+	uint32_t first[MAP_IDS_FIRST];
+	uint32_t *ids = first, count = MAP_IDS_FIRST;
+
+	for (;;) {
+		uint32_t size = sizeof(*info);
+
+		memset(info, 0, sizeof(*info));
+		info->map_ids = (uintptr_t)ids;
+		info->nr_map_ids = count;
+		if (bpf_obj_get_info_by_fd(fd, info, &size) < 0)
+			return error_set(e, -errno, "cannot look at a program: %s",
+					 error_string(errno));
+		if (info->nr_map_ids <= count)
+			break;
+		count = info->nr_map_ids;
+		ids = arena_calloc(a, count, sizeof(*ids));
+	}
+	*ret_maps = ids == first ? arena_dup(a, ids, info->nr_map_ids * sizeof(*ids)) : ids;
+	return 0;
+}
+
+int pin_program_info(struct arena *a, int fd, struct observed_program *ret, struct error *e)
+{
+	static const char digits[] = "0123456789abcdef";
+	struct bpf_prog_info info;
+	uint32_t *maps = NULL;
+	int r;
+
+	r = program_info(a, fd, &info, &maps, e);
+	if (r < 0)
+		return r;
+	*ret = (struct observed_program){
+		.id = info.id,
+		.name = arena_strndup(a, info.name, strnlen(info.name, sizeof(info.name))),
+		.type = info.type,
+		.maps = maps,
+		.map_count = info.nr_map_ids,
+		.uid = info.created_by_uid,
+		.run_count = info.run_cnt,
+		.run_ns = info.run_time_ns,
+	};
+	for (size_t i = 0; i < sizeof(info.tag); i++) {
+		ret->tag[2 * i] = digits[info.tag[i] >> 4];
+		ret->tag[2 * i + 1] = digits[info.tag[i] & 15];
+	}
+	return 0;
+}
+
+int pin_map_info(struct arena *a, int fd, struct observed_map *ret, struct error *e)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return error_set(e, -errno, "cannot look at a map: %s", error_string(errno));
+	*ret = (struct observed_map){
+		.id = info.id,
+		.name = arena_strndup(a, info.name, strnlen(info.name, sizeof(info.name))),
+		.type = info.type,
+		.key_size = info.key_size,
+		.value_size = info.value_size,
+		.max_entries = info.max_entries,
+		.flags = info.map_flags,
+	};
+	return 0;
+}

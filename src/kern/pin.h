@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * Pins and directories of our own tree on the bpffs, and what the kernel tells about
+ * what is pinned. Paths are absolute. Internal to kern.
+ */
+#pragma once
+
+#include "kern/context.h"
+
+/* The absolute form of a path of model/layout.h. */
+const char *pin_path(const struct kern_context *c, struct arena *a, const char *relative);
+
+/* A descriptor of what is pinned there; -ENOENT (with text) when nothing is. */
+int pin_open(const char *path, int *ret_fd, struct error *e);
+int pin_open_if(const char *path, int *ret_fd, struct error *e); /* 1: opened, 0: nothing there */
+int pin_put(int fd, const char *path, struct error *e);
+int pin_remove(const char *path, struct error *e); /* that it is gone already is fine */
+
+/* Mode 0700; that it is there already is fine. */
+int pin_directory_create(const char *path, struct error *e);
+/*
+ * With everything below, `meta` first, so that what an interruption leaves is recognised as
+ * unfinished. That it is gone already is fine.
+ */
+int pin_directory_remove(struct arena *a, const char *path, struct error *e);
+/* Names in it, sorted; a directory that does not exist has none. */
+int pin_directory_list(struct arena *a, const char *path, struct string_list *ret,
+		       struct error *e);
+/*
+ * The same for one of the parts of our directory (LAYOUT_OBJECTS, …). One that others than root can
+ * write to is not ours, whatever lies in it, and so empty.
+ */
+int pin_part_list(const struct kern_context *c, struct arena *a, const char *part,
+		  struct string_list *ret, struct error *e);
+
+/* Writes data into a frozen array of one entry and pins it as `meta` of the directory. */
+int pin_meta_write(struct arena *a, const char *directory, const void *data, size_t size,
+		   struct error *e);
+/* -ENOENT without one, -EBADMSG when what is pinned there cannot be metadata. */
+int pin_meta_read(struct arena *a, const char *directory, const void **ret, size_t *ret_size,
+		  struct error *e);
+
+/* All of *ret but what the caller knows better; name is the kernel's own, of 15 characters. */
+int pin_program_info(struct arena *a, int fd, struct observed_program *ret, struct error *e);
+int pin_map_info(struct arena *a, int fd, struct observed_map *ret, struct error *e);

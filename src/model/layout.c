@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "model/layout.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/macros.h"
+
+#define SOURCE_PREFIX "bpfshare:"
+
+static bool is_plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '@' || c == '-';
+}
+
+/* Upper case only, as layout_escape() writes it. */
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+const char *layout_escape(struct arena *a, const char *name)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *s = arena_alloc(a, 3 * strlen(name) + 1), *p = s;
+
+	for (; *name; name++) {
+		unsigned char c = (unsigned char)*name;
+
+		if (is_plain(*name)) {
+			*p++ = *name;
+			continue;
+		}
+		*p++ = '%';
+		*p++ = digits[c >> 4];
+		*p++ = digits[c & 0xf];
+	}
+	return s;
+}
+
+/* Accepts exactly what layout_escape() can have written, so that a name has one spelling. */
+const char *layout_unescape(struct arena *a, const char *name)
+{
+	char *s = arena_alloc(a, strlen(name) + 1), *p = s;
+
+	if (*name == '\0')
+		return NULL;
+	while (*name) {
+		int high, low;
+
+		if (is_plain(*name)) {
+			*p++ = *name++;
+			continue;
+		}
+		if (*name != '%' || (high = hex_digit(name[1])) < 0 ||
+		    (low = hex_digit(name[2])) < 0)
+			return NULL;
+		*p = (char)(high << 4 | low);
+		if (*p == '\0' || is_plain(*p))
+			return NULL;
+		p++;
+		name += 3;
+	}
+	return s;
+}
+
+const char *layout_object_dir(struct arena *a, const char *instance, const char *version)
+{
+	return arena_printf(a, LAYOUT_OBJECTS "/%s/%s", layout_escape(a, instance),
+			    layout_escape(a, version));
+}
+
+const char *layout_program_pin(struct arena *a, const char *instance, const char *version,
+			       const char *function)
+{
+	return arena_printf(a, "%s/" LAYOUT_PROGRAMS "/%s", layout_object_dir(a, instance, version),
+			    layout_escape(a, function));
+}
+
+const char *layout_map_pin(struct arena *a, const char *instance, const char *version,
+			   const char *map)
+{
+	return arena_printf(a, "%s/" LAYOUT_MAPS "/%s", layout_object_dir(a, instance, version),
+			    layout_escape(a, map));
+}
+
+const char *layout_chain_dir(struct arena *a, uint32_t id)
+{
+	return arena_printf(a, LAYOUT_CHAINS "/%u", id);
+}
+
+const char *layout_link_pin(struct arena *a, uint32_t id)
+{
+	return arena_printf(a, LAYOUT_LINKS "/%u", id);
+}
+
+const char *layout_mount_source(struct arena *a, const char *tag, const char *share)
+{
+	return arena_printf(a, SOURCE_PREFIX "%s:%s", tag, share);
+}
+
+const char *layout_mount_share(struct arena *a, const char *tag, const char *source)
+{
+	size_t n = strlen(tag);
+
+	if (strncmp(source, SOURCE_PREFIX, sizeof(SOURCE_PREFIX) - 1) != 0)
+		return NULL;
+	source += sizeof(SOURCE_PREFIX) - 1;
+	if (strncmp(source, tag, n) != 0 || source[n] != ':' || source[n + 1] == '\0')
+		return NULL;
+	return arena_strdup(a, source + n + 1);
+}

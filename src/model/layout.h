@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * Where our pins are, as paths relative to our directory on the bpffs
+ * (/sys/fs/bpf/bpfshare). Version 1 of the layout:
+ *
+ *   objects/INSTANCE/VERSION/programs/FUNCTION    a loaded object; `meta` is pinned last,
+ *                           /maps/MAP             so a directory without it is unfinished
+ *                           /meta
+ *   chains/ID/dispatcher                          ID: program id of the dispatcher
+ *            /members                             its program array
+ *            /meta
+ *   links/ID                                      exclusive roots; ID: link id
+ *
+ * bpffs refuses dots in names, so every name is escaped: anything but
+ * [A-Za-z0-9_@-] becomes %XX.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/arena.h"
+
+#define LAYOUT_VERSION 1
+
+#define LAYOUT_OBJECTS "objects"
+#define LAYOUT_CHAINS "chains"
+#define LAYOUT_LINKS "links"
+#define LAYOUT_PROGRAMS "programs"
+#define LAYOUT_MAPS "maps"
+#define LAYOUT_META "meta"
+#define LAYOUT_DISPATCHER "dispatcher"
+#define LAYOUT_MEMBERS "members"
+
+const char *layout_escape(struct arena *a, const char *name);
+const char *layout_unescape(struct arena *a, const char *name); /* NULL when no name of ours */
+
+const char *layout_object_dir(struct arena *a, const char *instance, const char *version);
+const char *layout_program_pin(struct arena *a, const char *instance, const char *version,
+			       const char *function);
+const char *layout_map_pin(struct arena *a, const char *instance, const char *version, const char *map);
+const char *layout_chain_dir(struct arena *a, uint32_t id);
+const char *layout_link_pin(struct arena *a, uint32_t id);
+
+/*
+ * Source string of a share's mount as /proc/self/mountinfo shows it; the mark by
+ * which we know it again. tag: eight hex digits that stand for this daemon's
+ * directories, so that daemons with different directories see each other as foreign.
+ */
+const char *layout_mount_source(struct arena *a, const char *tag, const char *share);
+/* The share's name when source is a mount of ours, else NULL. */
+const char *layout_mount_share(struct arena *a, const char *tag, const char *source);

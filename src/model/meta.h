@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * What the kernel cannot tell about its own objects, kept next to the pins in a
+ * frozen array of one entry: a header (magic, layout version, length) and lines of
+ * "key=value", values percent-escaped. Unknown keys are skipped, so that a field may be added;
+ * a higher layout version is refused.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "model/names.h"
+
+#define META_MAGIC "BPFSHARE"
+
+struct meta_map {
+	const char *name, *btf_hash;
+	const char *use; /* "INSTANCE/MAP" when it is another object's map, else NULL */
+};
+
+struct meta_object {
+	const char *instance; /* "fwd" or "fwd@eth0" */
+	const char *object;   /* name of the declaration */
+	const char *interface; /* of an instance per interface, else NULL */
+	const char *version;  /* name of its directory */
+	const char *origin;   /* "file:line" of the declaration */
+	const char *elf_path, *elf_sha256;
+	const char *declaration; /* hash of the effective declaration */
+	uint64_t loaded_ns;      /* CLOCK_BOOTTIME, for "newest" */
+	bool frags;
+	const char **programs; /* functions, sorted */
+	struct meta_map *maps; /* sorted by name */
+	size_t program_count, map_count;
+};
+
+struct meta_member {
+	const char *instance, *program; /* not the version: a slot can be replaced in place */
+	uint16_t priority;
+	uint32_t proceed_on;
+	bool required; /* drop when the slot cannot run */
+};
+
+struct meta_chain {
+	const char *signature; /* hash of what the dispatcher was built for */
+	const char *origin;
+	bool frags;
+	struct meta_member *members; /* by slot */
+	size_t member_count;
+};
+
+/* The value to store; its length goes to *ret_size. From the arena. */
+const void *meta_object_encode(struct arena *a, const struct meta_object *m, size_t *ret_size);
+const void *meta_chain_encode(struct arena *a, const struct meta_chain *m, size_t *ret_size);
+
+/* -EBADMSG: not ours or damaged; -EOPNOTSUPP: written by a newer layout. Strings go to the arena. */
+int meta_object_decode(struct arena *a, const void *data, size_t size, struct meta_object *ret,
+		       struct error *e);
+int meta_chain_decode(struct arena *a, const void *data, size_t size, struct meta_chain *ret,
+		      struct error *e);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * Finders. They rely on the order that the lists have by contract: interfaces, chains and
+ * programs by number, objects by instance and version, mounts by path, names by name and
+ * users before groups; strings as strcmp() orders them. What belongs to one object is few, so it is
+ * walked.
+ */
+#include "model/observed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+
+static int compare_numbers(uint32_t a, uint32_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_object(const void *key, const void *element)
+{
+	const struct observed_object *k = key, *o = element;
+	int r = strcmp(k->instance, o->instance);
+
+	return r ? r : strcmp(k->version, o->version);
+}
+
+static int compare_chain(const void *key, const void *element)
+{
+	return compare_numbers(*(const uint32_t *)key, ((const struct observed_chain *)element)->id);
+}
+
+static int compare_interface(const void *key, const void *element)
+{
+	const struct observed_interface *i = element;
+
+	return compare_numbers(*(const uint32_t *)key, i->ifindex);
+}
+
+static int compare_program(const void *key, const void *element)
+{
+	const struct observed_program *p = element;
+
+	return compare_numbers(*(const uint32_t *)key, p->id);
+}
+
+static int compare_mount(const void *key, const void *element)
+{
+	return strcmp(key, ((const struct observed_mount *)element)->path);
+}
+
+static int compare_name(const void *key, const void *element)
+{
+	const struct observed_name *k = key, *n = element;
+	int r = strcmp(k->name, n->name);
+
+	return r ? r : (int)k->is_group - (int)n->is_group;
+}
+
+/* bsearch() must not be given NULL, which is what an empty list is. */
+static const void *find(const void *key, const void *v, size_t n, size_t size,
+			int (*compare)(const void *, const void *))
+{
+	return n ? bsearch(key, v, n, size, compare) : NULL;
+}
+
+const struct observed_object *observed_find_object(const struct observed *o, const char *instance,
+						   const char *version)
+{
+	struct observed_object key = { .instance = instance, .version = version };
+
+	return find(&key, o->objects, o->object_count, sizeof(*o->objects), compare_object);
+}
+
+const struct observed_chain *observed_find_chain(const struct observed *o, uint32_t id)
+{
+	return find(&id, o->chains, o->chain_count, sizeof(*o->chains), compare_chain);
+}
+
+const struct observed_interface *observed_find_interface(const struct observed *o, uint32_t ifindex)
+{
+	return find(&ifindex, o->interfaces, o->interface_count, sizeof(*o->interfaces),
+		    compare_interface);
+}
+
+const struct observed_program *observed_find_program(const struct observed *o, uint32_t id)
+{
+	return find(&id, o->programs, o->program_count, sizeof(*o->programs), compare_program);
+}
+
+const struct observed_program *observed_object_program(const struct observed_object *o,
+						       const char *function)
+{
+	for (size_t i = 0; i < o->program_count; i++)
+		if (str_eq(o->programs[i].name, function))
+			return &o->programs[i];
+	return NULL;
+}
+
+const struct observed_map *observed_object_map(const struct observed_object *o, const char *map)
+{
+	for (size_t i = 0; i < o->map_count; i++)
+		if (str_eq(o->maps[i].name, map))
+			return &o->maps[i];
+	return NULL;
+}
+
+const struct observed_mount *observed_find_mount(const struct observed *o, const char *path)
+{
+	return find(path, o->mounts, o->mount_count, sizeof(*o->mounts), compare_mount);
+}
+
+const struct observed_name *observed_find_name(const struct observed *o, const char *name,
+					       bool is_group)
+{
+	struct observed_name key = { .name = name, .is_group = is_group };
+
+	return find(&key, o->names, o->name_count, sizeof(*o->names), compare_name);
+}
+
+bool observed_has_feature(const struct observed *o, const char *name)
+{
+	for (size_t i = 0; i < o->feature_count; i++)
+		if (str_eq(o->features[i].name, name))
+			return o->features[i].available;
+	return false;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * One operation on the kernel, as data: what plan writes, what `bpfsharectl plan`
+ * prints and what apply walks. The order of the kinds is the order of execution, so
+ * that everything a commit needs exists before it and everything it replaces goes
+ * after it. Objects are named by their pins, never by an id that may not exist yet.
+ */
+#pragma once
+
+#include "model/desired.h"
+#include "model/meta.h"
+
+enum op_kind {
+	OP_BPFFS_MOUNT,      /* mount a bpffs where there is none */
+	OP_DIRECTORY_CREATE, /* our directory on it */
+	OP_OBJECT_LOAD,      /* load, pin programs and maps, metadata last */
+	OP_CHAIN_BUILD,      /* dispatcher, filled array, pins, metadata last */
+	OP_SLOT_SET,         /* one slot of a live array */
+	OP_ROOT_SET,         /* attach or swap an interface's root by netlink, compare-and-swap */
+	OP_LINK_SET,         /* the same on a pinned bpf_link */
+	OP_SHARE_MOUNT,      /* build a share's bpffs detached and move it into place */
+	OP_SHARE_PIN,        /* one pin, by rename over the old one */
+	OP_SHARE_OWNER,      /* owner, group and mode of a share's directory or pin */
+	OP_SHARE_SEAL,       /* superblock read-only, propagation shared */
+	OP_ROOT_CLEAR,       /* detach our root */
+	OP_LINK_REMOVE,      /* unpin (and so detach) an exclusive root */
+	OP_GRACE,            /* wait until no CPU runs what was detached or swapped out */
+	OP_SHARE_UNPIN,
+	OP_CHAIN_REMOVE,
+	OP_OBJECT_REMOVE,
+	OP_SHARE_UNMOUNT,
+	OP_KIND_COUNT,
+};
+extern const char *const op_kind_names[OP_KIND_COUNT];
+
+/* One program of one version of an instance, that is, its pin. */
+struct program_ref {
+	const char *instance, *version, *function;
+};
+
+/* One map of one version of an instance. */
+struct map_ref {
+	const char *instance, *version, *map;
+};
+
+struct op_map {
+	const char *name;
+	uint32_t max_entries; /* 0: as in the file */
+	struct map_ref use;   /* instance NULL: a map of its own */
+};
+
+struct op_object { /* OP_OBJECT_LOAD, OP_OBJECT_REMOVE (instance and version only) */
+	const char *instance, *version;
+	const struct object_decl *decl; /* source bytes, values */
+	struct op_map *maps;
+	size_t map_count;
+	const char **programs; /* to load and pin, sorted */
+	size_t program_count;
+	struct meta_object meta; /* loaded_ns is filled in by the executor */
+};
+
+struct op_chain { /* OP_CHAIN_BUILD; OP_SLOT_SET and OP_CHAIN_REMOVE use id and slot */
+	uint32_t id; /* 0 while it is to be built in this plan */
+	const char *signature;
+	bool frags;
+	struct program_ref *members; /* by slot; instance NULL: left empty */
+	struct meta_chain meta;
+	uint32_t slot;
+	size_t member_count;
+};
+
+/* What becomes the root: a program itself, or a dispatcher by id or, to be built in this plan, by signature. */
+struct op_root { /* OP_ROOT_SET, OP_ROOT_CLEAR, OP_LINK_SET, OP_LINK_REMOVE */
+	uint32_t ifindex;
+	const char *interface;
+	enum xdp_mode mode;       /* to attach in */
+	uint32_t expected_id;     /* precondition: program id of the present root, 0: none */
+	enum xdp_attached expected_mode;
+	struct program_ref program; /* instance NULL: the chain below */
+	uint32_t chain_id;          /* 0: by signature */
+	const char *signature;
+	uint32_t link_id;           /* OP_LINK_SET: present link, 0: create; OP_LINK_REMOVE */
+	bool detach_first;          /* change of mode or of exclusive: cannot be swapped (confirmed by the operator) */
+};
+
+struct op_share_pin {
+	const char *alias;
+	struct map_ref map;
+	uint32_t mode;
+};
+
+struct op_share {
+	const char *share, *path;
+	uid_t uid;
+	gid_t gid;
+	uint32_t mode;   /* of the directory, or of the pin for OP_SHARE_OWNER */
+	bool read_only;
+	bool replace;    /* OP_SHARE_MOUNT: a mount of ours is there and goes after */
+	bool window;     /* pins change in a read-only superblock: writable for that moment */
+	const char *pin; /* OP_SHARE_OWNER: NULL for the directory; OP_SHARE_UNPIN: its name */
+	struct op_share_pin *pins; /* OP_SHARE_MOUNT: all; OP_SHARE_PIN: one */
+	size_t pin_count;
+};
+
+struct op {
+	enum op_kind kind;
+	const char *key;      /* the thing, as the user names it: "eth0/xdp", "object fwd@eth0", "share dashboard" */
+	const char *subject;  /* failure memory: what a failed attempt is remembered under, see plan.h */
+	const char *version;  /* … and for which version of it; "" where there is none */
+	const char *reason;   /* why, a sentence without a full stop */
+	struct origin origin; /* the declaration behind it; file NULL for what no file declares any more */
+	size_t *needs;        /* indices of earlier operations that must have succeeded */
+	size_t need_count;
+	bool removes;         /* takes something declared away: counted by the mass-removal guard */
+	union {
+		struct op_object object;
+		struct op_chain chain;
+		struct op_root root;
+		struct op_share share;
+	};
+};
+
+/*
+ * What OP_SLOT_SET puts into its slot, NULL: it is emptied. members may be that one member alone or
+ * all of the chain by slot.
+ */
+const struct program_ref *op_slot_member(const struct op_chain *c);
+
+/* "load object fwd@eth0 version 0123…: reason (file:line)" — one line, for plan, events and the log. */
+const char *op_format(struct arena *a, const struct op *op);

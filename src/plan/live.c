@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * What every interface runs now. A root is ours if and only if its program is one
+ * that we have pinned: a program of a loaded object, or the dispatcher after which one of our chain
+ * directories is named. Everything else is foreign, whatever its name says.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+#include "plan/plan_internal.h"
+
+static void dispatcher_observe(struct planner *p, struct dispatcher *d,
+			       const struct observed_chain *c)
+{
+	d->observed = c;
+	if (!c->complete)
+		return;
+	d->member_count = c->meta.member_count;
+	d->members = arena_calloc(p->a, d->member_count, sizeof(*d->members));
+	for (size_t i = 0; i < d->member_count; i++) {
+		const struct meta_member *m = &c->meta.members[i];
+		const struct program_entry *entry = lookup_program(p, c->slots[i]);
+
+		d->members[i] = (struct live_member){
+			.instance = m->instance,
+			.program = m->program,
+			.id = c->slots[i],
+			.version = entry ? entry->object : NULL,
+			.priority = m->priority,
+			.proceed_on = m->proceed_on,
+			.required = m->required,
+		};
+	}
+}
+
+static struct dispatcher *find_dispatcher(struct planner *p, uint32_t id)
+{
+	const struct observed_chain *c = observed_find_chain(p->observed, id);
+
+	return c ? &p->dispatchers[c - p->observed->chains] : NULL;
+}
+
+static const struct observed_link *find_link(const struct planner *p, uint32_t ifindex)
+{
+	for (size_t i = 0; i < p->observed->link_count; i++)
+		if (p->observed->links[i].ifindex == ifindex)
+			return &p->observed->links[i];
+	return NULL;
+}
+
+static void live_direct(struct planner *p, struct live *l, const struct program_entry *entry)
+{
+	l->kind = LIVE_DIRECT;
+	l->member_count = 1;
+	l->members = arena_new_of(p->a, struct live_member);
+	l->members[0] = (struct live_member){
+		.instance = entry->object->instance,
+		.program = entry->program->name,
+		.id = entry->id,
+		.version = entry->object,
+		.proceed_on = XDP_VERDICTS_DEFAULT,
+	};
+}
+
+static void live_of_interface(struct planner *p, struct chain *c)
+{
+	const struct observed_interface *i = c->interface;
+	const struct program_entry *entry = lookup_program(p, i->xdp_id);
+	struct dispatcher *d = find_dispatcher(p, i->xdp_id);
+	struct live *l = &c->live;
+
+	if (!i->xdp_id)
+		return; /* LIVE_NONE */
+	l->kind = LIVE_FOREIGN;
+	/* Two roots in two modes: at most one of them is known here, so none is touched. */
+	if (i->xdp_mode == XDP_MULTIPLE)
+		return;
+	if (d && d->observed->newer) {
+		l->kind = LIVE_NEWER;
+	} else if (d) {
+		l->kind = LIVE_CHAIN;
+		l->dispatcher = d;
+		l->members = d->members;
+		l->member_count = d->member_count;
+		*LIST_ADD(p->a, &d->users) = c;
+	} else if (entry) {
+		live_direct(p, l, entry);
+	}
+	if (live_is_ours(l))
+		l->link = find_link(p, i->ifindex);
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void collect_live_ids(struct planner *p)
+{
+	size_t n = p->observed->interface_count;
+
+	for (size_t i = 0; i < p->observed->chain_count; i++)
+		n += p->dispatchers[i].member_count;
+	p->live_ids = arena_calloc(p->a, n, sizeof(uint32_t));
+	for (size_t i = 0; i < p->observed->interface_count; i++)
+		if (p->chains[i].live.kind == LIVE_DIRECT)
+			p->live_ids[p->live_id_count++] = p->chains[i].interface->xdp_id;
+	for (size_t i = 0; i < p->observed->chain_count; i++) {
+		const struct dispatcher *d = &p->dispatchers[i];
+
+		for (size_t k = 0; k < d->member_count && d->users.n; k++)
+			p->live_ids[p->live_id_count++] = d->members[k].id;
+	}
+	if (p->live_id_count)
+		qsort(p->live_ids, p->live_id_count, sizeof(uint32_t), compare_ids);
+}
+
+void live_observe(struct planner *p)
+{
+	const struct observed *o = p->observed;
+
+	p->dispatchers = arena_calloc(p->a, o->chain_count, sizeof(*p->dispatchers));
+	for (size_t i = 0; i < o->chain_count; i++)
+		dispatcher_observe(p, &p->dispatchers[i], &o->chains[i]);
+	p->chains = arena_calloc(p->a, o->interface_count, sizeof(*p->chains));
+	for (size_t i = 0; i < o->interface_count; i++) {
+		p->chains[i].interface = &o->interfaces[i];
+		p->chains[i].index = i;
+		live_of_interface(p, &p->chains[i]);
+	}
+	collect_live_ids(p);
+}
+
+bool live_is_ours(const struct live *l)
+{
+	return l->kind == LIVE_DIRECT || l->kind == LIVE_CHAIN;
+}
+
+const char *xdp_attached_name(enum xdp_attached mode)
+{
+	static const char *const names[] = {
+		[XDP_NONE] = "no",          [XDP_DRIVER] = "native",   [XDP_GENERIC] = "generic",
+		[XDP_HARDWARE] = "offload", [XDP_MULTIPLE] = "several",
+	};
+
+	return (size_t)mode < ARRAY_SIZE(names) ? names[mode] : "unknown";
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * What it takes to load one instance. A version is named by a hash of everything that
+ * decides what the kernel gets: the file's content, the programs, the values of globals, the sizes of
+ * maps and, where a map is another object's, that object's version; so the users of a map
+ * follow its owner by the same rule by which a changed file is loaded anew.
+ */
+#include <linux/bpf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+#include "plan/plan_internal.h"
+
+static int by_string(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct global_value *x = a, *y = b;
+	int r = strcmp(x->section, y->section);
+
+	return r ? r : (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static int by_map_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct map_decl *const *)a)->name,
+		      (*(const struct map_decl *const *)b)->name);
+}
+
+static int by_meta_name(const void *a, const void *b)
+{
+	return strcmp(((const struct meta_map *)a)->name, ((const struct meta_map *)b)->name);
+}
+
+static bool is_declared(const struct object_decl *decl, const char *function)
+{
+	for (size_t i = 0; i < decl->program_count; i++)
+		if (str_eq(decl->programs[i].name, function))
+			return true;
+	return false;
+}
+
+const char **programs_wanted(struct planner *p, const struct object_decl *decl, size_t *ret_count)
+{
+	const struct elf_object *elf = decl->source->elf;
+	const char **v = arena_calloc(p->a, decl->program_count + elf->program_count, sizeof(*v));
+	size_t n = 0;
+
+	for (size_t i = 0; i < decl->program_count; i++)
+		v[n++] = decl->programs[i].name;
+	for (size_t i = 0; i < elf->program_count; i++)
+		if (elf->programs[i].needed && !is_declared(decl, elf->programs[i].name))
+			v[n++] = elf->programs[i].name;
+	if (n)
+		qsort(v, n, sizeof(*v), by_string);
+	*ret_count = n;
+	return v;
+}
+
+static const struct map_decl **maps_sorted(struct planner *p, const struct object_decl *decl)
+{
+	const struct map_decl **v = arena_calloc(p->a, decl->map_count, sizeof(*v));
+
+	for (size_t i = 0; i < decl->map_count; i++)
+		v[i] = &decl->maps[i];
+	if (decl->map_count)
+		qsort(v, decl->map_count, sizeof(*v), by_map_name);
+	return v;
+}
+
+static void hash_number(struct hasher *h, uint64_t n)
+{
+	unsigned char bytes[8];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(n >> (8 * i));
+	hasher_add(h, bytes, sizeof(bytes));
+}
+
+static void hash_values(struct planner *p, struct hasher *h, const struct object_decl *decl)
+{
+	struct global_value *v;
+
+	hash_number(h, decl->value_count);
+	if (!decl->value_count)
+		return;
+	v = arena_dup(p->a, decl->values, decl->value_count * sizeof(*v));
+	qsort(v, decl->value_count, sizeof(*v), by_place);
+	for (size_t i = 0; i < decl->value_count; i++) {
+		hasher_add_field(h, v[i].section);
+		hash_number(h, v[i].offset);
+		hash_number(h, v[i].size);
+		hasher_add(h, v[i].bytes, v[i].size);
+	}
+}
+
+static void hash_maps(struct planner *p, struct hasher *h, const struct instance *i)
+{
+	const struct map_decl **maps = maps_sorted(p, i->object->decl);
+
+	hash_number(h, i->object->decl->map_count);
+	for (size_t k = 0; k < i->object->decl->map_count; k++) {
+		const struct map_decl *m = maps[k];
+		const struct instance *owner = m->use_object ? instance_used(p, i, m) : NULL;
+
+		hasher_add_field(h, m->name);
+		hash_number(h, m->max_entries);
+		hasher_add_field(h, owner ? owner->name : NULL);
+		hasher_add_field(h, owner ? owner->version : NULL);
+		hasher_add_field(h, m->use_map);
+	}
+}
+
+const char *declaration_hash(struct planner *p, const struct instance *i)
+{
+	struct hasher *h = hasher_new();
+	char hex[SHA256_HEX];
+	const char **programs;
+	size_t n;
+
+	hasher_add_field(h, i->object->decl->source->sha256);
+	programs = programs_wanted(p, i->object->decl, &n);
+	hash_number(h, n);
+	for (size_t k = 0; k < n; k++)
+		hasher_add_field(h, programs[k]);
+	hash_values(p, h, i->object->decl);
+	hash_maps(p, h, i);
+	hasher_finish(h, hex);
+	return arena_strdup(p->a, hex);
+}
+
+static void fill_maps(struct planner *p, struct op_object *o, const struct instance *i)
+{
+	const struct object_decl *decl = i->object->decl;
+	const struct map_decl **maps = maps_sorted(p, decl);
+
+	o->map_count = decl->map_count;
+	o->maps = arena_calloc(p->a, o->map_count, sizeof(*o->maps));
+	for (size_t k = 0; k < o->map_count; k++) {
+		struct op_map *m = &o->maps[k];
+
+		m->name = maps[k]->name;
+		m->max_entries = maps[k]->max_entries;
+		if (maps[k]->use_object) {
+			const struct instance *owner = instance_used(p, i, maps[k]);
+
+			m->use = (struct map_ref){ owner->name, owner->version, maps[k]->use_map };
+		}
+	}
+}
+
+static bool has_frags(const struct object_decl *decl, const char **programs, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct elf_program *e = elf_find_program(decl->source->elf, programs[i]);
+
+		if (e && e->type == BPF_PROG_TYPE_XDP && e->frags)
+			return true;
+	}
+	return false;
+}
+
+static void fill_meta(struct planner *p, struct op_object *o, const struct instance *i,
+		      const char *declaration)
+{
+	const struct object_decl *decl = i->object->decl;
+	const struct elf_object *elf = decl->source->elf;
+	struct meta_object *m = &o->meta;
+
+	m->instance = i->name;
+	m->object = decl->name;
+	m->interface = i->interface ? i->interface->name : NULL;
+	m->version = o->version;
+	m->origin = arena_printf(p->a, "%s:%u", decl->origin.file ? decl->origin.file : "",
+				 decl->origin.line);
+	m->elf_path = decl->source->path;
+	m->elf_sha256 = decl->source->sha256;
+	m->declaration = declaration;
+	m->frags = has_frags(decl, o->programs, o->program_count);
+	m->programs = o->programs;
+	m->program_count = o->program_count;
+	m->map_count = elf->map_count;
+	m->maps = arena_calloc(p->a, elf->map_count, sizeof(*m->maps));
+	for (size_t k = 0; k < elf->map_count; k++) {
+		m->maps[k].name = elf->maps[k].name;
+		m->maps[k].btf_hash = elf->maps[k].btf_hash;
+		for (size_t u = 0; u < o->map_count; u++)
+			if (o->maps[u].use.instance && str_eq(o->maps[u].name, elf->maps[k].name))
+				m->maps[k].use = arena_printf(p->a, "%s/%s", o->maps[u].use.instance,
+							      o->maps[u].use.map);
+	}
+	if (m->map_count)
+		qsort(m->maps, m->map_count, sizeof(*m->maps), by_meta_name);
+}
+
+const struct failure *base_failure(const struct planner *p)
+{
+	return p->observed->directory_ready ? NULL : lookup_failure(p, "bpffs", "");
+}
+
+struct draft *base_prepare(struct planner *p)
+{
+	if (!p->observed->bpffs_mounted && !p->bpffs) {
+		p->bpffs = draft_add(p, OP_BPFFS_MOUNT, "our directory");
+		p->bpffs->op.subject = "bpffs";
+		p->bpffs->op.reason = "no bpffs is mounted there";
+	}
+	if (!p->observed->directory_ready && !p->directory) {
+		p->directory = draft_add(p, OP_DIRECTORY_CREATE, "our directory");
+		p->directory->op.subject = "bpffs";
+		p->directory->op.reason = "it does not exist yet";
+		draft_need(p, p->directory, p->bpffs);
+	}
+	return p->directory ? p->directory : p->bpffs;
+}
+
+static const char *load_reason(const struct instance *i)
+{
+	if (!i->previous)
+		return "it is not loaded yet";
+	if (!i->previous->complete)
+		return "its pins are incomplete";
+	if (!str_eq(i->previous->meta.elf_sha256, i->object->decl->source->sha256))
+		return "the file has a new content";
+	return "its declaration changed";
+}
+
+struct draft *load_draft(struct planner *p, struct instance *i, const char *version,
+			 const char *declaration)
+{
+	const char *key = arena_printf(p->a, "object %s", i->name);
+	struct draft *d = draft_add(p, OP_OBJECT_LOAD, key);
+	struct op_object *o = &d->op.object;
+
+	d->op.version = version;
+	d->op.origin = i->object->decl->origin;
+	d->op.reason = load_reason(i);
+	d->rank = i->rank;
+	o->instance = i->name;
+	o->version = version;
+	o->decl = i->object->decl;
+	o->programs = programs_wanted(p, o->decl, &o->program_count);
+	fill_maps(p, o, i);
+	fill_meta(p, o, i, declaration);
+	draft_need(p, d, base_prepare(p));
+	for (size_t k = 0; k < o->decl->map_count; k++)
+		if (o->decl->maps[k].use_object)
+			draft_need(p, d, instance_used(p, i, &o->decl->maps[k])->load);
+	return d;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * The comparison as a whole. Operations are drafted in any order, with pointers to what they
+ * need, and sorted at the end: by kind, which is the order of execution, then by what they are
+ * about. There is no other sort.
+ */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "plan/plan_internal.h"
+
+struct draft *draft_add(struct planner *p, enum op_kind kind, const char *key)
+{
+	struct draft *d = arena_new_of(p->a, struct draft);
+
+	d->op.kind = kind;
+	d->op.key = d->op.subject = key;
+	d->op.version = "";
+	d->index = p->drafts.n;
+	*LIST_ADD(p->a, &p->drafts) = d;
+	return d;
+}
+
+void draft_need(struct planner *p, struct draft *d, struct draft *needed)
+{
+	if (!needed)
+		return;
+	for (size_t i = 0; i < d->needs.n; i++)
+		if (d->needs.v[i] == needed)
+			return;
+	*LIST_ADD(p->a, &d->needs) = needed;
+}
+
+static int by_execution(const void *a, const void *b)
+{
+	const struct draft *x = *(struct draft *const *)a, *y = *(struct draft *const *)b;
+	int r;
+
+	if (x->op.kind != y->op.kind)
+		return (int)x->op.kind - (int)y->op.kind;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	r = strcmp(x->op.key, y->op.key);
+	if (!r)
+		r = strcmp(x->op.subject, y->op.subject);
+	if (!r)
+		r = strcmp(x->op.version, y->op.version);
+	return r ? r : (x->index > y->index) - (x->index < y->index);
+}
+
+struct planner *planner_run(struct arena *a, const struct plan_input *in, bool keep_removed,
+			    bool granted)
+{
+	static const struct desired nothing;
+	struct planner *p = arena_new_of(a, struct planner);
+
+	p->a = a;
+	p->in = in;
+	p->desired = in->purge ? &nothing : in->desired;
+	p->observed = in->observed;
+	p->keep_removed = keep_removed;
+	p->granted = granted;
+	lookup_build(p);
+	sets_resolve(p);
+	live_observe(p);
+	objects_resolve(p);
+	instances_plan(p);
+	chains_want(p);
+	dispatchers_plan(p);
+	roots_plan(p);
+	attachments_settle(p);
+	shares_plan(p);
+	leftovers_remove(p);
+	if (p->drafts.n)
+		qsort(p->drafts.v, p->drafts.n, sizeof(*p->drafts.v), by_execution);
+	return p;
+}
+
+/* Copies the operations that are (not) held, in order. */
+static struct op *take_ops(struct planner *p, bool held, size_t *ret_count)
+{
+	struct op *ops = arena_calloc(p->a, p->drafts.n, sizeof(*ops));
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->drafts.n; i++) {
+		struct draft *d = p->drafts.v[i];
+		struct op *op = &d->op;
+
+		if (d->held != held)
+			continue;
+		d->index = n;
+		op->needs = arena_calloc(p->a, d->needs.n, sizeof(*op->needs));
+		for (size_t k = 0; !held && k < d->needs.n; k++)
+			op->needs[op->need_count++] = d->needs.v[k]->index;
+		ops[n++] = *op;
+	}
+	*ret_count = n;
+	return ops;
+}
+
+/*
+ * Three ways to compare, of which mostly the first is all: everything as declared; the
+ * same with detaches, once the operator confirmed what the first way would hold; and, while a mass
+ * removal waits for that, with everything kept that it would remove, so that all other changes go on.
+ */
+struct plan *plan_build(struct arena *a, const struct plan_input *in)
+{
+	struct plan *plan = arena_new_of(a, struct plan);
+	struct planner *p = planner_run(a, in, false, false);
+	bool trips = guard_trips(p);
+	char ignored[65];
+
+	if (guard_hold(p, trips, plan->held_token)) {
+		if (str_eq(in->confirmed, plan->held_token)) {
+			p = planner_run(a, in, false, true);
+			plan->held_token[0] = '\0';
+		} else {
+			plan->held = take_ops(p, true, &plan->held_count);
+			if (trips) {
+				p = planner_run(a, in, true, false);
+				guard_hold(p, false, ignored);
+			}
+		}
+	}
+	plan->ops = take_ops(p, false, &plan->op_count);
+	plan->status = status_build(p, plan);
+	if (in->suspended && !in->purge) {
+		plan->op_count = plan->held_count = plan->status->held_count = 0;
+		plan->held_token[0] = '\0';
+	}
+	return plan;
+}
+
+static void add_once(struct arena *a, struct string_list *l, size_t *cap, const char *s)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i], s))
+			return;
+	l->v = list_grow(a, l->v, l->n, cap, sizeof(*l->v));
+	l->v[l->n++] = s;
+}
+
+static bool asks_for_driver(const struct interface_set *s)
+{
+	for (size_t i = 0; i < s->select_count; i++)
+		if (s->select[i].drivers.n)
+			return true;
+	for (size_t i = 0; i < s->except_count; i++)
+		if (s->except[i].drivers.n)
+			return true;
+	return false;
+}
+
+void plan_observe_request(struct arena *a, const struct desired *d, const char *run_dir,
+			  struct observe_request *ret)
+{
+	size_t paths = 0, users = 0, groups = 0;
+
+	*ret = (struct observe_request){ 0 };
+	for (size_t i = 0; i < d->share_count; i++) {
+		const struct share_decl *s = &d->shares[i];
+
+		for (size_t t = 0; t < s->target_count; t++) {
+			add_once(a, &ret->paths, &paths, target_path(a, run_dir, s, &s->targets[t]));
+			if (s->targets[t].group)
+				add_once(a, &ret->groups, &groups, s->targets[t].group);
+			else if (s->targets[t].user)
+				add_once(a, &ret->users, &users, s->targets[t].user);
+		}
+	}
+	for (size_t i = 0; i < d->set_count; i++)
+		ret->drivers |= asks_for_driver(&d->sets[i]);
+}

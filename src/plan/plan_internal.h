@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * The parts of the plan and what they hand to each other. One struct planner lives
+ * for one comparison; every step reads what the steps before it found and adds its own:
+ *
+ *   lookup.c     indexes over the observation
+ *   select.c     interface sets, selectors, settings of an interface
+ *   live.c       what each interface runs now, and whose it is
+ *   resolve.c    declarations -> objects, instances, attachments (when.c: `when`)
+ *   version.c    which version of each instance will be in force (load.c: the loads)
+ *   chain.c      the slots that each interface should have (order.c: their order)
+ *   dispatch.c   slots -> edits of live dispatchers, new dispatchers
+ *   root.c       what becomes the root of each interface
+ *   share.c      shares -> mounts and pins (share_pins.c: which maps, for whom)
+ *   remove.c     what nothing needs any more
+ *   guard.c      what waits for the operator's word
+ *   status.c     the status of everything (status_chain.c: of the chains)
+ *
+ * Everything comes from the planner's arena and never moves.
+ */
+#pragma once
+
+#include "plan/plan.h"
+#include "plan/reason.h"
+
+/* An operation on its way into the plan; needs become indices once all are sorted. */
+struct draft {
+	struct op op;
+	LIST(struct draft *) needs;
+	unsigned int rank; /* within its kind, before the key */
+	bool confirm;      /* takes a detach: only with the operator's word */
+	bool held;         /* guard.c: waits for it */
+	size_t index;      /* in the finished plan */
+};
+
+/* --- what runs now ------------------------------------------------------- */
+
+/* One program that an interface runs, by the root or a slot of its dispatcher. */
+struct live_member {
+	const char *instance, *program;
+	uint32_t id;                           /* 0: the slot is empty */
+	const struct observed_object *version; /* which has it pinned; NULL: none any more */
+	uint16_t priority;
+	uint32_t proceed_on;
+	bool required;
+};
+
+enum live_kind {
+	LIVE_NONE,
+	LIVE_DIRECT,  /* a program of ours is the root */
+	LIVE_CHAIN,   /* a dispatcher of ours is */
+	LIVE_FOREIGN, /* someone else's program */
+	LIVE_NEWER,   /* made by a newer layout: as good as foreign */
+};
+
+struct live {
+	enum live_kind kind;
+	struct dispatcher *dispatcher;    /* LIVE_CHAIN */
+	const struct observed_link *link; /* NULL: attached by netlink */
+	struct live_member *members;
+	size_t member_count;
+};
+
+/* --- what is declared, on this node -------------------------------------- */
+
+enum standing {
+	STANDING_ACTIVE,
+	STANDING_SKIPPED,     /* its `when` does not hold */
+	STANDING_SUSPENDED,   /* nothing of it changes */
+	STANDING_ORPHANED,    /* its file is invalid and not known otherwise: likewise */
+	STANDING_UNCONFIRMED, /* undeclared, but the mass-removal guard keeps it: likewise */
+};
+
+struct object {
+	const char *name;
+	const struct object_decl *decl; /* NULL: orphaned or unconfirmed */
+	enum standing standing;
+	const char *skipped; /* which part of `when` does not hold */
+	LIST(struct attachment *) attachments;
+	LIST(struct instance *) instances;
+};
+
+struct instance {
+	struct object *object;
+	const char *name;
+	const struct observed_interface *interface; /* of an instance per interface */
+	bool frozen;                                /* suspended, orphaned or unconfirmed */
+	const struct observed_object *versions;     /* of it in the kernel, in a row */
+	size_t version_count;
+	enum { UNRESOLVED, RESOLVING, RESOLVED } progress;
+
+	/* In force after this plan: loaded by it, or as observed; version NULL: none. */
+	const char *version;
+	const struct observed_object *observed;
+	struct draft *load;
+	bool declared; /* it is the declared version */
+	const struct observed_object *previous; /* what serves until the declared one is loaded */
+	unsigned int rank; /* 0: uses nobody's maps, 1: those of rank 0, … */
+	struct condition_status condition;
+	const char *log;
+	LIST(struct attachment *) attachments;
+};
+
+/* One program at one interface, or a selector that matches nothing. */
+struct attachment {
+	struct object *object;
+	struct instance *instance; /* NULL without an interface */
+	const struct program_decl *program;
+	const struct attach_decl *decl;
+	const char *selector;
+	struct chain *chain;            /* NULL: no such interface yet */
+	struct slot *slot;              /* in the wanted chain; NULL: left out */
+	const struct live_member *live; /* the same program, running there now */
+	int position;                   /* in the live chain, -1: not in it */
+	bool per_device;                /* refused for a per-device map */
+	bool settled;                   /* condition is final */
+	struct condition_status condition;
+};
+
+/* --- what should run ------------------------------------------------------ */
+
+struct slot {
+	const char *object, *instance, *program;
+	const char *version; /* NULL: empty, or running without a pin */
+	uint32_t id;         /* program id; 0: empty or loaded by this plan */
+	struct draft *load;
+	uint16_t priority;
+	uint32_t proceed_on;
+	bool required, frags;
+	enum on_missing on_missing;
+	struct attachment *attachment; /* NULL: no file declares it */
+	const struct live_member *live;
+};
+
+/* A dispatcher that is there, and what this plan makes of it. */
+struct dispatcher {
+	const struct observed_chain *observed;
+	struct live_member *members; /* by slot */
+	size_t member_count;
+	LIST(struct chain *) users;  /* interfaces that run it */
+	const struct slot *slots;    /* after the edits of this plan; NULL: as observed */
+	LIST(struct draft *) edits;
+	LIST(struct draft *) leaving; /* removals of links whose interface is gone */
+	bool needed;
+	struct draft *removal;
+};
+
+/* A dispatcher that this plan builds, or would but for a failure. */
+struct build {
+	const char *signature;
+	const struct slot *slots;
+	size_t slot_count;
+	bool frags;
+	const char *first; /* name of the first interface that wants it */
+	size_t users;
+	struct draft *draft;
+	const struct failure *failure;
+};
+
+enum want {
+	WANT_AS_IS, /* something forbids a change, or nothing here is ours */
+	WANT_CLEAR,
+	WANT_DIRECT,
+	WANT_TAILCALL,
+};
+
+/* The chain of one interface. */
+struct chain {
+	const struct observed_interface *interface;
+	size_t index; /* of the interface */
+	struct xdp_settings settings;
+	struct live live;
+	LIST(struct attachment *) attachments;
+
+	enum want want;
+	struct slot *slots;
+	size_t slot_count;
+	bool frags;
+	bool reordered; /* members that stay change places */
+	const char *signature;
+	struct dispatcher *dispatcher; /* the target: one that is there, … */
+	struct build *build;           /* … or one to be built; neither: slots[0] */
+	struct draft *root;            /* swaps, attaches or clears the root */
+	bool needs_confirm;
+	const struct failure *failure; /* why root was not planned */
+};
+
+struct set_state {
+	const struct interface_set *decl;
+	bool *selects; /* by index of the interface */
+	size_t matches;
+	const struct interface_set *conflict; /* another set holds some interface */
+	const char *conflict_interface;
+};
+
+/* --- shares ---------------------------------------------------------------- */
+
+struct wanted_pin {
+	const struct share_map *decl;
+	struct map_ref map; /* instance NULL: not to be had now, an old pin stays */
+	uint32_t id;        /* 0: loaded by this plan */
+	struct draft *load;
+	uint32_t mode;
+};
+
+struct target_state {
+	const struct share_target *decl;
+	const char *path;
+	gid_t gid;
+	const struct observed_mount *mount; /* ours for this target, NULL: none */
+	struct condition_status condition;
+};
+
+struct share_state {
+	const struct share_decl *decl;
+	LIST(struct wanted_pin) pins;
+	bool read_only;
+	struct condition_status maps; /* of the worst of its maps */
+	struct target_state *targets;
+};
+
+struct target_entry {
+	struct share_state *share;
+	struct target_state *target;
+};
+
+/* What becomes of a map that a share holds: draft replaces its pin, NULL: it stays. */
+struct pin_fate {
+	uint32_t map_id;
+	struct draft *draft;
+};
+
+/* --- the whole -------------------------------------------------------------- */
+
+struct program_entry {
+	uint32_t id;
+	const struct observed_object *object;
+	const struct observed_program *program;
+};
+
+struct map_entry {
+	uint32_t id;
+	const struct observed_object *object;
+	const struct observed_map *map;
+};
+
+struct interface_entry {
+	const char *name; /* or one of its alternative names */
+	size_t index;
+};
+
+struct planner {
+	struct arena *a;
+	const struct plan_input *in;
+	const struct desired *desired;
+	const struct observed *observed;
+	bool keep_removed; /* leave what is no longer declared (guard) */
+	bool granted;      /* the operator confirmed: detaches may be planned */
+
+	struct program_entry *programs_by_id;
+	size_t program_count;
+	struct map_entry *maps_by_id; /* a map that others use stands there once for each of them */
+	size_t map_count;
+	struct interface_entry *interfaces_by_name;
+	size_t interface_name_count;
+	const struct failure **failures;
+	uint32_t *live_ids; /* programs that some interface runs, sorted */
+	size_t live_id_count;
+
+	struct set_state *sets;
+	struct chain *chains; /* by index of the interface */
+	struct dispatcher *dispatchers;
+	LIST(struct build *) builds;
+	LIST(struct object *) objects; /* by name */
+	LIST(struct instance *) instances;
+	struct instance **instances_by_name;
+	size_t instance_name_count; /* instances added since the index was built are not in it */
+	struct share_state *shares;
+	struct target_entry *targets_by_path;
+	size_t target_count;
+	LIST(struct pin_fate) pin_fates;
+
+	LIST(struct draft *) drafts;
+	struct draft *bpffs, *directory, *grace;
+};
+
+/* plan.c */
+struct draft *draft_add(struct planner *p, enum op_kind kind, const char *key);
+void draft_need(struct planner *p, struct draft *d, struct draft *needed); /* NULL: nothing */
+struct planner *planner_run(struct arena *a, const struct plan_input *in, bool keep_removed,
+			    bool granted);
+
+/* lookup.c */
+void lookup_build(struct planner *p);
+void lookup_build_instances(struct planner *p);
+const struct program_entry *lookup_program(const struct planner *p, uint32_t id);
+/* All pins of the map in loaded objects: its owner's and its users'. */
+size_t lookup_maps(const struct planner *p, uint32_t id, const struct map_entry **ret);
+struct instance *lookup_instance(const struct planner *p, const char *name);
+/* The versions of an instance that are in the kernel: they stand in a row. */
+size_t lookup_versions(const struct planner *p, const char *instance,
+		       const struct observed_object **ret);
+#define NO_INTERFACE SIZE_MAX
+/* Index of the interface of this name or alternative name, or NO_INTERFACE. */
+size_t lookup_interface(const struct planner *p, const char *name);
+bool program_is_live(const struct planner *p, uint32_t id);
+/* The failure of this very attempt that forbids another one now, else NULL. */
+const struct failure *lookup_failure(const struct planner *p, const char *subject,
+				     const char *version);
+/* Likewise, whether its back-off has passed or not. */
+const struct failure *lookup_past_failure(const struct planner *p, const char *subject,
+					  const char *version);
+void condition_set(struct condition_status *c, enum state state, const char *reason,
+		   const char *message);
+void condition_from_failure(struct condition_status *c, const struct failure *f);
+/* c becomes the worse of both; the first of equals stays. */
+void condition_worsen(struct condition_status *c, const struct condition_status *other);
+/* "FILE:LINE" of a metadata record as an origin. */
+struct origin origin_parse(struct arena *a, const char *s);
+
+/* when.c: NULL when all parts hold, else a sentence about the one that does not. */
+const char *condition_unmet(struct planner *p, const struct condition *c);
+
+/* select.c */
+void sets_resolve(struct planner *p);
+bool selector_is_literal(const char *selector);
+bool selector_selects(const struct planner *p, const char *selector, size_t interface);
+struct xdp_settings interface_settings(const struct planner *p, size_t interface);
+
+/* live.c */
+void live_observe(struct planner *p);
+bool live_is_ours(const struct live *l);
+const char *xdp_attached_name(enum xdp_attached mode);
+
+/* resolve.c */
+void objects_resolve(struct planner *p);
+/* The instance whose map a `maps.M.use` means, NULL when there is none of the name. */
+struct instance *instance_used(struct planner *p, const struct instance *user,
+			       const struct map_decl *m);
+
+/* version.c */
+void instances_plan(struct planner *p);
+
+/* load.c */
+const char **programs_wanted(struct planner *p, const struct object_decl *decl, size_t *ret_count);
+const char *declaration_hash(struct planner *p, const struct instance *i);
+struct draft *load_draft(struct planner *p, struct instance *i, const char *version,
+			 const char *declaration);
+/* Where our pins can be made: the operation that prepares it, NULL when it is there. */
+struct draft *base_prepare(struct planner *p);
+const struct failure *base_failure(const struct planner *p);
+
+/* chain.c */
+void chains_want(struct planner *p);
+/* Nothing of this chain changes, and this is why. running: also where a program runs as declared. */
+void chain_stop(struct chain *c, bool running, const struct condition_status *why);
+bool slot_is_running(const struct slot *s);
+
+/* order.c */
+/*
+ * Sorts the slots: before/after, then priority, object, program. NULL, or the text of a
+ * cycle; then the members of all cycles are marked in the mask and the slots are as they were.
+ */
+const char *slots_order(struct arena *a, struct slot *slots, size_t n, uint32_t *ret_cyclic);
+
+/* dispatch.c */
+void dispatchers_plan(struct planner *p);
+const char *slots_hash(const struct chain *c, struct arena *a);
+
+/* root.c */
+void roots_plan(struct planner *p);
+/* Whether a member that runs is still wanted, in this or another version. */
+bool chain_keeps(const struct chain *c, const struct live_member *m);
+void attachments_settle(struct planner *p);
+
+/* share_pins.c */
+void share_resolve(struct planner *p, struct share_state *s);
+/* False with a condition when the group is not known; a note may be set in any case. */
+bool target_resolve_group(struct planner *p, struct target_state *t);
+
+/* share.c */
+void shares_plan(struct planner *p);
+const char *target_path(struct arena *a, const char *run_dir, const struct share_decl *s,
+			const struct share_target *t);
+
+/* remove.c */
+void leftovers_remove(struct planner *p);
+
+/* guard.c */
+bool guard_trips(const struct planner *p);
+/* Marks the drafts that wait for confirmation and names the set; returns how many there are. */
+size_t guard_hold(struct planner *p, bool removals, char ret_token[65]);
+
+/* status.c */
+struct status *status_build(struct planner *p, const struct plan *plan);
+
+/* status_chain.c */
+void status_chains(struct planner *p, struct status *s);

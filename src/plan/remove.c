@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * What nothing needs once this plan is done: links without an interface, dispatchers that
+ * nobody runs, versions of objects. Each goes after exactly those operations that take its
+ * last users away, so that where one of them fails the old things stay; and after a grace period,
+ * since a packet may still be on its way through them.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "plan/plan_internal.h"
+
+/* By index of observed->objects. */
+struct release {
+	bool needed;
+	LIST(struct draft *) after; /* what takes its users away */
+};
+
+struct removal {
+	struct planner *p;
+	struct release *objects;
+};
+
+static struct release *release_of(struct removal *r, const struct observed_object *o)
+{
+	return o ? &r->objects[o - r->p->observed->objects] : NULL;
+}
+
+/* draft NULL: the user stays. */
+static void note_user(struct removal *r, const struct observed_object *o, struct draft *draft)
+{
+	struct release *at = release_of(r, o);
+
+	if (!at)
+		return;
+	if (draft)
+		*LIST_ADD(r->p->a, &at->after) = draft;
+	else
+		at->needed = true;
+}
+
+static void note_slots(struct removal *r, const struct slot *slots, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (slots[i].version && !slots[i].load)
+			note_user(r, observed_find_object(r->p->observed, slots[i].instance,
+							  slots[i].version), NULL);
+}
+
+static struct draft *grace_draft(struct planner *p)
+{
+	if (!p->grace) {
+		p->grace = draft_add(p, OP_GRACE, "kernel");
+		p->grace->op.subject = "grace";
+		p->grace->op.reason = "packets may still be on their way through what was replaced";
+	}
+	return p->grace;
+}
+
+/* --- links -------------------------------------------------------------------------- */
+
+static struct draft *link_remove(struct planner *p, const struct observed_link *l)
+{
+	const char *key = arena_printf(p->a, "link %u", l->id);
+	struct draft *d;
+
+	if (lookup_failure(p, key, "remove"))
+		return NULL;
+	d = draft_add(p, OP_LINK_REMOVE, key);
+	d->op.version = "remove";
+	d->op.reason = "its interface is gone";
+	d->op.root.interface = "an interface that is gone";
+	d->op.root.link_id = l->id;
+	d->op.root.expected_id = l->program_id;
+	return d;
+}
+
+/* A link whose interface is not seen here (another namespace) keeps what it runs. */
+static void links_plan(struct removal *r)
+{
+	struct planner *p = r->p;
+
+	for (size_t i = 0; i < p->observed->link_count; i++) {
+		const struct observed_link *l = &p->observed->links[i];
+		const struct program_entry *entry = lookup_program(p, l->program_id);
+		const struct observed_chain *c = observed_find_chain(p->observed, l->program_id);
+		struct draft *d;
+
+		if (l->ifindex && observed_find_interface(p->observed, l->ifindex))
+			continue;
+		d = l->ifindex ? NULL : link_remove(p, l);
+		if (entry)
+			note_user(r, entry->object, d);
+		if (c && d)
+			*LIST_ADD(p->a, &p->dispatchers[c - p->observed->chains].leaving) = d;
+		else if (c)
+			p->dispatchers[c - p->observed->chains].needed = true;
+	}
+}
+
+/* --- dispatchers ---------------------------------------------------------------------- */
+
+/* What an interface leaves behind, and what it needs from now on. */
+static void chain_note_users(struct removal *r, struct chain *c)
+{
+	struct dispatcher *live = c->live.kind == LIVE_CHAIN ? c->live.dispatcher : NULL;
+
+	if (c->dispatcher)
+		c->dispatcher->needed = true;
+	if (live && !c->root)
+		live->needed = true;
+	if (c->live.kind == LIVE_DIRECT)
+		note_user(r, c->live.members[0].version, c->root);
+	if (c->want == WANT_DIRECT || c->want == WANT_TAILCALL)
+		note_slots(r, c->slots, c->slot_count);
+}
+
+static void dispatcher_remove(struct planner *p, struct dispatcher *d)
+{
+	const char *key = arena_printf(p->a, "chain %u", d->observed->id);
+
+	if (lookup_failure(p, key, "remove")) {
+		d->needed = true; /* someone uses it whom we do not see */
+		return;
+	}
+	d->removal = draft_add(p, OP_CHAIN_REMOVE, key);
+	d->removal->op.version = "remove";
+	d->removal->op.reason = d->observed->complete ? "nothing runs it any more" :
+							"it was left unfinished";
+	d->removal->op.chain.id = d->observed->id;
+	d->removal->op.chain.signature = d->observed->complete ? d->observed->meta.signature : NULL;
+	for (size_t i = 0; i < d->users.n; i++)
+		draft_need(p, d->removal, d->users.v[i]->root);
+	for (size_t i = 0; i < d->leaving.n; i++)
+		draft_need(p, d->removal, d->leaving.v[i]);
+	draft_need(p, d->removal, grace_draft(p));
+}
+
+static void dispatcher_note_members(struct removal *r, const struct dispatcher *d)
+{
+	if (d->slots)
+		note_slots(r, d->slots, d->member_count);
+	for (size_t i = 0; i < d->member_count; i++) {
+		const struct live_member *m = &d->members[i];
+
+		if (!d->needed)
+			note_user(r, m->version, d->removal);
+		else if (!d->slots || d->slots[i].id == m->id)
+			note_user(r, m->version, NULL);
+	}
+	for (size_t i = 0; i < d->edits.n; i++)
+		note_user(r, d->members[d->edits.v[i]->op.chain.slot].version, d->edits.v[i]);
+}
+
+static void dispatchers_remove(struct removal *r)
+{
+	struct planner *p = r->p;
+
+	for (size_t i = 0; i < p->observed->interface_count; i++)
+		chain_note_users(r, &p->chains[i]);
+	for (size_t i = 0; i < p->observed->chain_count; i++) {
+		struct dispatcher *d = &p->dispatchers[i];
+
+		d->needed |= d->observed->newer;
+		if (!d->needed && !lookup_failure(p, "grace", ""))
+			dispatcher_remove(p, d);
+		else
+			d->needed = true;
+		dispatcher_note_members(r, d);
+	}
+}
+
+/* --- objects ---------------------------------------------------------------------------- */
+
+static void instances_note_users(struct removal *r)
+{
+	struct planner *p = r->p;
+
+	for (size_t i = 0; i < p->instances.n; i++) {
+		struct instance *at = p->instances.v[i];
+
+		note_user(r, at->observed, NULL);
+		for (size_t k = 0; k < at->version_count; k++) {
+			if (at->frozen)
+				note_user(r, &at->versions[k], NULL);
+			else if (at->load && at->versions[k].complete)
+				note_user(r, &at->versions[k], at->load);
+		}
+	}
+}
+
+/* Maps that are the object's own, that is, not another's which it uses. */
+static bool owns_map(const struct observed_object *o, const struct observed_map *m)
+{
+	for (size_t i = 0; o->complete && i < o->meta.map_count; i++)
+		if (str_eq(o->meta.maps[i].name, m->name))
+			return !o->meta.maps[i].use;
+	return true;
+}
+
+/* The version whose own map this is, NULL: none that is pinned. */
+static const struct observed_object *map_owner(const struct planner *p, uint32_t id)
+{
+	const struct map_entry *m;
+	size_t n = lookup_maps(p, id, &m);
+
+	for (size_t i = 0; i < n; i++)
+		if (owns_map(m[i].object, m[i].map))
+			return m[i].object;
+	return NULL;
+}
+
+static void pins_note_users(struct removal *r)
+{
+	for (size_t i = 0; i < r->p->pin_fates.n; i++) {
+		const struct pin_fate *f = &r->p->pin_fates.v[i];
+
+		note_user(r, map_owner(r->p, f->map_id), f->draft);
+	}
+}
+
+/* The owners of maps that a version uses are needed for as long as it is. True: something was added. */
+static bool note_owners(struct removal *r, const struct observed_object *user)
+{
+	bool added = false;
+
+	for (size_t i = 0; user->complete && i < user->meta.map_count; i++) {
+		const struct observed_map *m =
+			user->meta.maps[i].use ?
+				observed_object_map(user, user->meta.maps[i].name) :
+				NULL;
+		struct release *owner = m ? release_of(r, map_owner(r->p, m->id)) : NULL;
+
+		if (owner && !owner->needed)
+			added = owner->needed = true;
+	}
+	return added;
+}
+
+static void owners_note_users(struct removal *r)
+{
+	bool added = true;
+
+	while (added) {
+		added = false;
+		for (size_t i = 0; i < r->p->observed->object_count; i++)
+			if (r->objects[i].needed)
+				added |= note_owners(r, &r->p->observed->objects[i]);
+	}
+}
+
+static bool is_to_be_loaded(const struct instance *i, const char *version)
+{
+	return i && i->load && str_eq(i->version, version);
+}
+
+/* Why it goes; *ret_declared: whether its declaration is still there. */
+static const char *removal_reason(struct planner *p, const struct observed_object *o,
+				  const struct instance *at, bool *ret_declared)
+{
+	const char *name = arena_strndup(p->a, o->instance, strcspn(o->instance, "@"));
+	const struct object_decl *decl = desired_find_object(p->desired, name);
+
+	*ret_declared = at || (decl && !condition_unmet(p, &decl->when));
+	if (!decl)
+		return "no file declares it any more";
+	if (!*ret_declared)
+		return "its condition does not hold any more";
+	if (!at)
+		return "nothing asks for this instance any more";
+	if (!o->complete)
+		return "it was left unfinished";
+	return at->load || at->declared ? "another version has replaced it" :
+					  "no program or map of it is in use";
+}
+
+static void object_remove(struct removal *r, const struct observed_object *o)
+{
+	struct planner *p = r->p;
+	const struct release *at = &r->objects[o - p->observed->objects];
+	const struct instance *i = lookup_instance(p, o->instance);
+	const char *subject = arena_printf(p->a, "object %s", o->instance);
+	const char *version = arena_printf(p->a, "remove %s", o->version);
+	struct draft *d;
+	bool declared;
+
+	if (o->newer || at->needed || is_to_be_loaded(i, o->version) ||
+	    lookup_failure(p, "grace", "") || lookup_failure(p, subject, version))
+		return;
+	d = draft_add(p, OP_OBJECT_REMOVE, subject);
+	d->op.version = version;
+	d->op.reason = removal_reason(p, o, i, &declared);
+	d->op.removes = !declared && o->complete;
+	if (o->complete)
+		d->op.origin = origin_parse(p->a, o->meta.origin);
+	d->op.object.instance = o->instance;
+	d->op.object.version = o->version;
+	for (size_t k = 0; k < at->after.n; k++)
+		draft_need(p, d, at->after.v[k]);
+	if (o->program_count)
+		draft_need(p, d, grace_draft(p));
+}
+
+void leftovers_remove(struct planner *p)
+{
+	struct removal r = {
+		.p = p,
+		.objects = arena_calloc(p->a, p->observed->object_count, sizeof(*r.objects)),
+	};
+
+	links_plan(&r);
+	dispatchers_remove(&r);
+	for (size_t i = 0; i < p->builds.n; i++)
+		note_slots(&r, p->builds.v[i]->slots, p->builds.v[i]->slot_count);
+	instances_note_users(&r);
+	pins_note_users(&r);
+	owners_note_users(&r);
+	for (size_t i = 0; i < p->observed->object_count; i++)
+		object_remove(&r, &p->observed->objects[i]);
+}

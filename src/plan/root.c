@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * The root of every interface: nothing when it is right, else one compare-and-swap. The
+ * only detach there is comes from a change of mode or of `exclusive`; until the operator confirms it, the
+ * wanted programs run on the root as it is.
+ */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+#include "plan/plan_internal.h"
+
+static bool mode_fits(enum xdp_mode want, enum xdp_attached have)
+{
+	static const enum xdp_attached fits[XDP_MODE_COUNT] = {
+		[XDP_MODE_NATIVE] = XDP_DRIVER,
+		[XDP_MODE_GENERIC] = XDP_GENERIC,
+		[XDP_MODE_OFFLOAD] = XDP_HARDWARE,
+	};
+
+	return want == XDP_MODE_AUTO || fits[want] == have;
+}
+
+/* A swap happens in the mode of what is swapped out. */
+static enum xdp_mode mode_of(enum xdp_attached have)
+{
+	static const enum xdp_mode modes[] = {
+		[XDP_DRIVER] = XDP_MODE_NATIVE,
+		[XDP_GENERIC] = XDP_MODE_GENERIC,
+		[XDP_HARDWARE] = XDP_MODE_OFFLOAD,
+	};
+
+	return (size_t)have < ARRAY_SIZE(modes) ? modes[have] : XDP_MODE_AUTO;
+}
+
+static bool root_is_wanted(const struct chain *c)
+{
+	if (c->want == WANT_DIRECT)
+		return c->live.kind == LIVE_DIRECT && !c->slots[0].load &&
+		       c->slots[0].id == c->interface->xdp_id;
+	return c->live.kind == LIVE_CHAIN && c->dispatcher == c->live.dispatcher;
+}
+
+/* What cannot be swapped: another mode, or a root by netlink for one on a link. */
+static bool takes_detach(const struct chain *c)
+{
+	if (c->live.kind == LIVE_NONE)
+		return false;
+	return !mode_fits(c->settings.mode, c->interface->xdp_mode) ||
+	       c->settings.exclusive != (c->live.link != NULL);
+}
+
+/* --- explanation ------------------------------------------------------------------ */
+
+static void add_name(struct strbuf *b, const char *what, const char *instance, const char *program)
+{
+	strbuf_addf(b, "%s%s %s/%s", b->len ? ", " : "", what, instance, program);
+}
+
+bool chain_keeps(const struct chain *c, const struct live_member *m)
+{
+	for (size_t i = 0; i < c->slot_count; i++)
+		if (c->slots[i].live == m)
+			return true;
+	return false;
+}
+
+static void explain_slot(struct strbuf *b, const struct slot *s)
+{
+	if (!s->live && (s->id || s->load))
+		add_name(b, "with", s->instance, s->program);
+	else if (s->live && s->live->id != s->id)
+		add_name(b, "new version of", s->instance, s->program);
+	else if (s->live && s->live->proceed_on != s->proceed_on)
+		add_name(b, "other verdicts of", s->instance, s->program);
+}
+
+static const char *explain(struct planner *p, const struct chain *c)
+{
+	cleanup(strbuf_done) struct strbuf b = { 0 };
+	const struct observed_program *f;
+
+	if (c->live.kind == LIVE_NONE)
+		return "no program is attached";
+	if (c->live.kind == LIVE_FOREIGN) {
+		f = observed_find_program(p->observed, c->interface->xdp_id);
+		return arena_printf(p->a, "replaces program %s (on_foreign: replace)",
+				    f && f->name ? f->name : "?");
+	}
+	for (size_t i = 0; i < c->slot_count; i++)
+		explain_slot(&b, &c->slots[i]);
+	for (size_t i = 0; i < c->live.member_count; i++)
+		if (c->live.members[i].id && !chain_keeps(c, &c->live.members[i]))
+			add_name(&b, "without", c->live.members[i].instance,
+				 c->live.members[i].program);
+	if (c->reordered)
+		strbuf_addf(&b, "%sin another order", b.len ? ", " : "");
+	if (!b.len)
+		strbuf_add(&b, "the dispatcher is not as declared");
+	return arena_strdup(p->a, strbuf_get(&b));
+}
+
+static const char *explain_detach(struct planner *p, const struct chain *c)
+{
+	if (!mode_fits(c->settings.mode, c->interface->xdp_mode))
+		return arena_printf(p->a, "runs in %s mode and %s is declared, which takes a detach",
+				    xdp_attached_name(c->interface->xdp_mode),
+				    xdp_mode_names[c->settings.mode]);
+	return c->settings.exclusive ? "`exclusive` was switched on, which takes a detach" :
+				       "`exclusive` was switched off, which takes a detach";
+}
+
+/* --- operations ---------------------------------------------------------------------- */
+
+static const char *root_subject(struct planner *p, const struct chain *c)
+{
+	return arena_printf(p->a, "%s#%u/xdp", c->interface->name, c->interface->ifindex);
+}
+
+/* Everything that a refusal may depend on, so that any difference is tried at once. */
+static const char *root_version(struct planner *p, const struct chain *c, bool detach)
+{
+	const struct observed_interface *i = c->interface;
+	const char *text = arena_printf(p->a, "%s %d %d %d %d %u %u %d", slots_hash(c, p->a),
+					c->want, c->settings.mode, c->settings.exclusive, detach,
+					i->xdp_id, i->mtu, i->up);
+	char hex[SHA256_HEX];
+
+	hash_bytes(text, strlen(text), hex);
+	return arena_strdup(p->a, hex);
+}
+
+static void fill_root(struct op_root *o, const struct chain *c)
+{
+	o->ifindex = c->interface->ifindex;
+	o->interface = c->interface->name;
+	o->expected_id = c->interface->xdp_id;
+	o->expected_mode = c->interface->xdp_mode;
+	o->link_id = c->live.link ? c->live.link->id : 0;
+}
+
+static void root_target(struct planner *p, struct draft *d, const struct chain *c)
+{
+	struct op_root *o = &d->op.root;
+	const struct slot *only = &c->slots[0];
+
+	if (c->want == WANT_DIRECT) {
+		o->program = (struct program_ref){ only->instance, only->version, only->program };
+		draft_need(p, d, only->load);
+	} else if (c->dispatcher) {
+		o->chain_id = c->dispatcher->observed->id;
+		for (size_t i = 0; i < c->dispatcher->edits.n; i++)
+			draft_need(p, d, c->dispatcher->edits.v[i]);
+	} else {
+		o->signature = c->build->signature;
+		draft_need(p, d, c->build->draft);
+	}
+}
+
+static bool loses_member(const struct chain *c)
+{
+	for (size_t i = 0; i < c->live.member_count; i++)
+		if (c->live.members[i].id && !chain_keeps(c, &c->live.members[i]))
+			return true;
+	return false;
+}
+
+static struct draft *set_draft(struct planner *p, const struct chain *c, bool detach)
+{
+	const char *key = arena_printf(p->a, "%s/xdp", c->interface->name);
+	bool anew = detach || !live_is_ours(&c->live);
+	bool link = anew ? c->settings.exclusive : c->live.link != NULL;
+	struct draft *d = draft_add(p, link ? OP_LINK_SET : OP_ROOT_SET, key);
+	struct op_root *o = &d->op.root;
+
+	d->op.subject = root_subject(p, c);
+	d->op.version = root_version(p, c, detach);
+	d->op.reason = detach ? explain_detach(p, c) : explain(p, c);
+	d->op.removes = loses_member(c);
+	for (size_t i = 0; i < c->slot_count && !d->op.origin.file; i++)
+		if (c->slots[i].attachment)
+			d->op.origin = c->slots[i].attachment->decl->origin;
+	fill_root(o, c);
+	o->mode = anew ? c->settings.mode : mode_of(c->interface->xdp_mode);
+	if (!detach && c->live.kind == LIVE_FOREIGN)
+		o->mode = mode_of(c->interface->xdp_mode);
+	o->detach_first = detach;
+	root_target(p, d, c);
+	if (link && !o->link_id)
+		draft_need(p, d, base_prepare(p));
+	return d;
+}
+
+/* The change that takes a detach; true when it is planned, and with it everything else. */
+static bool detach_plan(struct planner *p, struct chain *c)
+{
+	c->failure = lookup_failure(p, root_subject(p, c), root_version(p, c, true));
+	if (c->failure)
+		return false;
+	if (p->granted) {
+		c->root = set_draft(p, c, true);
+		return true;
+	}
+	c->needs_confirm = true;
+	set_draft(p, c, true)->confirm = true;
+	/* Someone else's root is not swapped in one step into what the next would detach. */
+	return c->live.kind == LIVE_FOREIGN;
+}
+
+static void root_set(struct planner *p, struct chain *c)
+{
+	const struct failure *f;
+
+	if (c->build && c->build->failure) {
+		c->failure = c->build->failure;
+		return;
+	}
+	if (takes_detach(c) && detach_plan(p, c))
+		return;
+	if (root_is_wanted(c))
+		return;
+	f = lookup_failure(p, root_subject(p, c), root_version(p, c, false));
+	if (f)
+		c->failure = f;
+	else
+		c->root = set_draft(p, c, false);
+}
+
+static void root_clear(struct planner *p, struct chain *c)
+{
+	const char *key = arena_printf(p->a, "%s/xdp", c->interface->name);
+	const char *version = arena_printf(p->a, "clear %u", c->interface->xdp_id);
+	struct draft *d;
+
+	c->failure = lookup_failure(p, root_subject(p, c), version);
+	if (c->failure)
+		return;
+	d = draft_add(p, c->live.link ? OP_LINK_REMOVE : OP_ROOT_CLEAR, key);
+	d->op.subject = root_subject(p, c);
+	d->op.version = version;
+	d->op.reason = c->attachments.n ? "none of its programs can run" :
+					  "no file declares a program for it any more";
+	d->op.removes = true;
+	fill_root(&d->op.root, c);
+	c->root = d;
+}
+
+void roots_plan(struct planner *p)
+{
+	for (size_t i = 0; i < p->observed->interface_count; i++) {
+		struct chain *c = &p->chains[i];
+
+		if (c->want == WANT_CLEAR)
+			root_clear(p, c);
+		else if (c->want != WANT_AS_IS)
+			root_set(p, c);
+	}
+}
+
+/* --- what becomes of the attachments --------------------------------------------------- */
+
+static void attachment_settle(struct planner *p, struct attachment *at)
+{
+	const struct chain *c = at->chain;
+	const char *reason = NULL;
+
+	at->settled = true;
+	if (c->needs_confirm) {
+		condition_set(&at->condition, STATE_PENDING, REASON_NEEDS_CONFIRM,
+			      arena_printf(p->a, "%s: %s; run `bpfsharectl confirm` to allow it",
+					   c->interface->name, explain_detach(p, c)));
+		return;
+	}
+	if (at->slot && slot_is_running(at->slot) && !c->reordered && !takes_detach(c))
+		return; /* ready */
+	if (c->failure) {
+		condition_from_failure(&at->condition, c->failure);
+		return;
+	}
+	if (c->root)
+		reason = c->root->op.reason;
+	else if (c->dispatcher && c->dispatcher->edits.n)
+		reason = c->dispatcher->edits.v[0]->op.reason;
+	condition_set(&at->condition, STATE_PENDING, REASON_PLANNED,
+		      arena_printf(p->a, "to be attached to %s: %s", c->interface->name,
+				   reason ? reason : "the chain changes"));
+}
+
+void attachments_settle(struct planner *p)
+{
+	for (size_t i = 0; i < p->observed->interface_count; i++) {
+		struct chain *c = &p->chains[i];
+
+		for (size_t k = 0; k < c->attachments.n; k++)
+			if (!c->attachments.v[k]->settled)
+				attachment_settle(p, c->attachments.v[k]);
+	}
+}

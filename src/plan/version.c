@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * Which version of every instance will be in force: the declared one if the kernel has
+ * it or takes it, else the one that serves now. An owner of maps is decided before its users, since
+ * their version depends on the one that their owner really has.
+ */
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+#include "plan/plan_internal.h"
+
+#define VERSION_HEX 16
+
+static bool version_is_live(const struct planner *p, const struct observed_object *v)
+{
+	for (size_t i = 0; i < v->program_count; i++)
+		if (program_is_live(p, v->programs[i].id))
+			return true;
+	return false;
+}
+
+/* What serves now: first of all what runs, then what is whole, then the newest. */
+static const struct observed_object *find_previous(const struct planner *p,
+						   const struct instance *i)
+{
+	const struct observed_object *best = NULL;
+	int best_rank = 0;
+
+	for (size_t k = 0; k < i->version_count; k++) {
+		const struct observed_object *v = &i->versions[k];
+		bool live = version_is_live(p, v);
+		int rank = 2 * live + v->complete;
+
+		if (v->newer || (!v->complete && !live))
+			continue;
+		if (!best || rank > best_rank ||
+		    (rank == best_rank && v->meta.loaded_ns > best->meta.loaded_ns)) {
+			best = v;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+static void keep_previous(struct planner *p, struct instance *i, const struct condition_status *why)
+{
+	i->condition = *why;
+	i->observed = i->previous;
+	i->version = i->previous ? i->previous->version : NULL;
+	if (i->previous && why->message && !i->frozen)
+		i->condition.message = arena_printf(p->a, "%s; version %s stays in force",
+						    why->message, i->version);
+}
+
+static void resolve_frozen(struct planner *p, struct instance *i)
+{
+	struct condition_status why = { .state = STATE_SUSPENDED };
+
+	if (i->object->standing == STANDING_ORPHANED) {
+		why.reason = REASON_FILE_INVALID;
+		why.message = "its file is invalid and no good version of it is known; what is in the "
+			      "kernel stays as it is until the file is repaired or removed";
+	} else {
+		why.reason = REASON_SUSPENDED;
+		why.message = "declared with `suspend: true`";
+	}
+	keep_previous(p, i, &why);
+}
+
+/* --- maps of other objects --------------------------------------------------- */
+
+static void instance_resolve(struct planner *p, struct instance *i);
+
+static bool owner_has_map(const struct instance *owner, const char *map)
+{
+	if (owner->load)
+		return elf_find_map(owner->object->decl->source->elf, map);
+	return observed_object_map(owner->observed, map);
+}
+
+/* False with a condition when the map cannot be had now. */
+static bool owner_resolve(struct planner *p, struct instance *i, const struct map_decl *m,
+			  struct condition_status *ret)
+{
+	struct instance *owner = instance_used(p, i, m);
+	const char *what = arena_printf(p->a, "map %s is to be %s/%s", m->name, m->use_object,
+					m->use_map);
+
+	if (!owner && !desired_find_object(p->desired, m->use_object)) {
+		condition_set(ret, STATE_FAILED, REASON_NO_SUCH_MAP,
+			      arena_printf(p->a, "%s, but no file declares that object", what));
+		return false;
+	}
+	if (owner && owner->progress == RESOLVING) {
+		condition_set(ret, STATE_FAILED, REASON_USE_CYCLE,
+			      arena_printf(p->a, "%s, which in turn uses a map of %s", what, i->name));
+		return false;
+	}
+	if (owner)
+		instance_resolve(p, owner);
+	if (!owner || !owner->version) {
+		condition_set(ret, STATE_WAITING, REASON_MAP_NOT_LOADED,
+			      arena_printf(p->a, "%s, but that object is not loaded", what));
+		return false;
+	}
+	if (!owner_has_map(owner, m->use_map)) {
+		condition_set(ret, STATE_FAILED, REASON_NO_SUCH_MAP,
+			      arena_printf(p->a, "%s, but version %s of that object has no such map",
+					   what, owner->version));
+		return false;
+	}
+	i->rank = MAX(i->rank, owner->rank + 1);
+	return true;
+}
+
+static bool owners_resolve(struct planner *p, struct instance *i, struct condition_status *ret)
+{
+	const struct object_decl *decl = i->object->decl;
+
+	for (size_t k = 0; k < decl->map_count; k++)
+		if (decl->maps[k].use_object && !owner_resolve(p, i, &decl->maps[k], ret))
+			return false;
+	return true;
+}
+
+/*
+ * Equal names are not enough: an owner whose pins were lost and that was loaded again has
+ * the same version and other maps.
+ */
+static bool uses_current_maps(struct planner *p, const struct instance *i,
+			      const struct observed_object *v)
+{
+	const struct object_decl *decl = i->object->decl;
+
+	for (size_t k = 0; k < decl->map_count; k++) {
+		const struct map_decl *m = &decl->maps[k];
+		const struct instance *owner = m->use_object ? instance_used(p, i, m) : NULL;
+		const struct observed_map *own, *used;
+
+		if (!owner)
+			continue;
+		if (owner->load)
+			return false;
+		own = observed_object_map(v, m->name);
+		used = observed_object_map(owner->observed, m->use_map);
+		if (own && used && own->id != used->id)
+			return false;
+	}
+	return true;
+}
+
+/* --- the declared version ------------------------------------------------------ */
+
+static const struct observed_object *find_declared(struct planner *p, const struct instance *i,
+						   const char *declaration)
+{
+	for (size_t k = 0; k < i->version_count; k++)
+		if (i->versions[k].complete &&
+		    str_eq(i->versions[k].meta.declaration, declaration) &&
+		    uses_current_maps(p, i, &i->versions[k]))
+			return &i->versions[k];
+	return NULL;
+}
+
+/* An unfinished directory is no obstacle: loading clears it, unless what it pins runs. */
+static bool version_is_free(const struct planner *p, const struct instance *i, const char *version)
+{
+	for (size_t k = 0; k < i->version_count; k++) {
+		const struct observed_object *v = &i->versions[k];
+
+		if (str_eq(v->version, version))
+			return !v->complete && !v->newer && !version_is_live(p, v);
+	}
+	return true;
+}
+
+static const char *version_name(struct planner *p, const struct instance *i,
+				const char *declaration)
+{
+	const char *name = arena_strndup(p->a, declaration, VERSION_HEX);
+	char hex[SHA256_HEX];
+
+	while (!version_is_free(p, i, name)) {
+		hash_bytes(name, strlen(name), hex);
+		name = arena_strndup(p->a, hex, VERSION_HEX);
+	}
+	return name;
+}
+
+static void resolve_load(struct planner *p, struct instance *i, const char *declaration)
+{
+	const char *version = version_name(p, i, declaration);
+	const char *subject = arena_printf(p->a, "object %s", i->name);
+	const struct failure *f = base_failure(p);
+	struct condition_status why;
+
+	if (!f)
+		f = lookup_failure(p, subject, version);
+	if (f) {
+		condition_from_failure(&why, f);
+		keep_previous(p, i, &why);
+		i->log = f->log;
+		return;
+	}
+	i->load = load_draft(p, i, version, declaration);
+	i->version = version;
+	i->declared = true;
+	condition_set(&i->condition, STATE_PENDING, REASON_PLANNED,
+		      arena_printf(p->a, "to be loaded: %s", i->load->op.reason));
+}
+
+/* Why no attempt makes sense, false when one does. */
+static bool declaration_is_faulty(struct planner *p, struct instance *i,
+				  struct condition_status *ret)
+{
+	const struct object_decl *decl = i->object->decl;
+
+	if (decl->fault_reason)
+		condition_set(ret, STATE_FAILED, decl->fault_reason, decl->fault_message);
+	else if (!decl->source || decl->source->code < 0 || !decl->source->elf)
+		condition_set(ret, STATE_FAILED,
+			      decl->source && decl->source->reason ? decl->source->reason :
+								     REASON_OBJECT_UNREADABLE,
+			      decl->source && decl->source->message ?
+				      decl->source->message :
+				      arena_printf(p->a, "%s was not read", decl->path));
+	else
+		return !owners_resolve(p, i, ret);
+	return true;
+}
+
+static void resolve_active(struct planner *p, struct instance *i)
+{
+	struct condition_status why;
+	const char *declaration;
+
+	if (declaration_is_faulty(p, i, &why)) {
+		keep_previous(p, i, &why);
+		return;
+	}
+	declaration = declaration_hash(p, i);
+	i->observed = find_declared(p, i, declaration);
+	if (!i->observed) {
+		resolve_load(p, i, declaration);
+		return;
+	}
+	i->version = i->observed->version;
+	i->declared = true;
+}
+
+static void instance_resolve(struct planner *p, struct instance *i)
+{
+	if (i->progress != UNRESOLVED)
+		return;
+	i->progress = RESOLVING;
+	i->previous = find_previous(p, i);
+	if (i->frozen)
+		resolve_frozen(p, i);
+	else
+		resolve_active(p, i);
+	i->progress = RESOLVED;
+}
+
+void instances_plan(struct planner *p)
+{
+	for (size_t i = 0; i < p->instances.n; i++)
+		instance_resolve(p, p->instances.v[i]);
+}

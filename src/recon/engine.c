@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "recon/engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "recon/defaults.h"
+
+uint64_t engine_now_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void engine_node(struct arena *a, struct node *ret)
+{
+	struct kernel_version v = { 0 };
+	struct utsname name;
+
+	(void)uname(&name); /* fails only for a bad pointer */
+	/* "6.1.0-13-amd64": what does not follow the scheme counts as 0. */
+	(void)sscanf(name.release, "%u.%u.%u", &v.major, &v.minor, &v.patch);
+	*ret = (struct node){
+		.host = arena_strdup(a, name.nodename),
+		.arch = arena_strdup(a, name.machine),
+		.kernel = v,
+	};
+}
+
+/* Objects are loaded from the very generation that the plan was made from. */
+static int fetch(void *arg, const struct object_decl *decl, struct source_blob *ret,
+		 struct error *e)
+{
+	const struct engine *g = arg;
+
+	return generation_fetch((struct generation *)recon_generation(g->recon), decl, ret, e);
+}
+
+int engine_new(const struct engine_options *o, struct engine **ret, pid_t *ret_holder,
+	       struct error *e)
+{
+	cleanup(engine_freep) struct engine *g = xnew(struct engine);
+	struct recon_options recon = { .ops = &kern_linux_ops, .run_dir = o->run_dir };
+	struct loader_options loader = o->loader;
+	int r;
+
+	g->arena = arena_new();
+	g->lock = (struct lock)LOCK_NONE;
+	g->bpffs_dir = o->bpffs_dir;
+	r = lock_take(o->run_dir, &g->lock, ret_holder, e);
+	if (loader.state_dir)
+		loader.state_dir = arena_printf(g->arena, "%s/" LAST_GOOD, loader.state_dir);
+	if (r == 0)
+		r = loader_new(&loader, &g->loader, e);
+	if (r == 0)
+		r = kern_linux_new(&(struct kern_linux_options){ .bpffs_dir = o->bpffs_dir,
+								 .run_dir = o->run_dir,
+								 .fetch = fetch,
+								 .fetch_arg = g },
+				   &g->kernel, e);
+	if (r < 0)
+		return r;
+	recon.ctx = g->kernel;
+	recon.loader = g->loader;
+	engine_node(g->arena, &recon.node);
+	r = recon_new(&recon, &g->recon, e);
+	if (r < 0)
+		return r;
+	*ret = take_ptr(g);
+	return 0;
+}
+
+void engine_free(struct engine *g)
+{
+	if (!g)
+		return;
+	recon_free(g->recon);
+	if (g->kernel)
+		kern_linux_free(g->kernel);
+	if (g->loader)
+		loader_free(g->loader);
+	lock_release(&g->lock);
+	arena_free(g->arena);
+	free(g);
+}
+
+/* Whether the lock held is on the directory that is at the path now: the bpffs may have been unmounted. */
+static bool lock_is_current(const struct engine *g)
+{
+	struct stat held, present;
+
+	return g->lock.bpffs_fd >= 0 && fstat(g->lock.bpffs_fd, &held) == 0 &&
+	       stat(g->bpffs_dir, &present) == 0 && held.st_dev == present.st_dev &&
+	       held.st_ino == present.st_ino;
+}
+
+/* -ENOENT means that the directory is still to be made, and is no fault. */
+static int lock_bpffs(struct engine *g, struct error *e)
+{
+	struct error why = { 0 };
+	int r;
+
+	if (lock_is_current(g))
+		return 0;
+	if (g->lock.bpffs_fd >= 0)
+		(void)close(take_fd(g->lock.bpffs_fd));
+	r = lock_take_bpffs(&g->lock, g->bpffs_dir, &why);
+	return r == -EWOULDBLOCK ? error_set(e, r, "%s", why.text) : 0;
+}
+
+int engine_run(struct engine *g, unsigned int dirty, struct error *e)
+{
+	int r = lock_bpffs(g, e);
+
+	if (r == 0)
+		r = recon_run(g->recon, dirty, engine_now_ns(), e);
+	if (r == 0)
+		r = lock_bpffs(g, e);
+	return r;
+}
+
+int engine_purge(struct engine *g, struct error *e)
+{
+	int r = lock_bpffs(g, e);
+
+	return r < 0 ? r : recon_purge(g->recon, engine_now_ns(), e);
+}

@@ -1,0 +1,627 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * The order of things matters here: every file is parsed before any is judged,
+ * since one may refer to another; a file that loses a name is replaced by its last
+ * good version before the objects are read, since that version may name others.
+ */
+#include "recon/loader.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "base/str.h"
+#include "kern/elf_reader.h"
+#include "kern/store.h"
+
+/* What a valid file said last, for as long as this process lives; the store is for the next one. */
+struct remembered {
+	char *path, *text;
+	size_t size;
+	uint64_t seen; /* load in which the file existed */
+};
+
+struct loader {
+	struct loader_options options;
+	struct store *store; /* NULL: keeps nothing */
+	struct remembered *v;
+	size_t n, cap;
+	LIST(const char *) stored; /* hashes of object files known to be in the store */
+	struct arena *arena;       /* of that list */
+	uint64_t loads;
+	bool *directory_seen; /* by directory: was readable once in this process */
+};
+
+/* One file on its way through a load. */
+struct item {
+	const struct source_file *file;
+	struct fragment *fragment;  /* as the file is now; NULL: could not be read */
+	struct fragment *in_force;  /* what takes part in the merge; NULL: nothing */
+	struct store_entry stored;  /* of the last good version, when that is in force */
+	bool previous;
+};
+
+struct load {
+	struct loader *loader;
+	struct generation *g;
+	struct arena *a;
+	struct item *items;
+	size_t n;
+	const struct name_owner *owners;
+	size_t owner_count;
+};
+
+int loader_new(const struct loader_options *o, struct loader **ret, struct error *e)
+{
+	struct loader *l = xnew(struct loader);
+	struct error why = { 0 };
+
+	(void)e;
+	l->options = *o;
+	l->arena = arena_new();
+	l->directory_seen = xcalloc(o->directories.n ? o->directories.n : 1, sizeof(bool));
+	/* A full or read-only disk takes the next start's safety net away, not this one's work. */
+	if (o->state_dir &&
+	    store_open(arena_printf(l->arena, "%s/last-good", o->state_dir), &l->store, &why) < 0)
+		log_warning("last good versions are kept in memory only: %s", why.text);
+	*ret = l;
+	return 0;
+}
+
+void loader_free(struct loader *l)
+{
+	if (!l)
+		return;
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->v[i].path);
+		free(l->v[i].text);
+	}
+	free(l->v);
+	free(l->directory_seen);
+	arena_free(l->arena);
+	store_free(l->store);
+	free(l);
+}
+
+void generation_free(struct generation *g)
+{
+	if (!g)
+		return;
+	source_free(g->source);
+	arena_free(g->arena);
+	free(g);
+}
+
+/* --- what was good last ----------------------------------------------------- */
+
+static struct remembered *remembered_find(struct loader *l, const char *path)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i].path, path))
+			return &l->v[i];
+	return NULL;
+}
+
+static void remember(struct loader *l, const char *path, const char *text, size_t size)
+{
+	struct remembered *r = remembered_find(l, path);
+
+	if (!r) {
+		if (l->n == l->cap) {
+			l->cap = l->cap ? 2 * l->cap : 16;
+			l->v = xrealloc(l->v, l->cap * sizeof(*l->v));
+		}
+		r = &l->v[l->n++];
+		*r = (struct remembered){ .path = xstrdup(path) };
+	}
+	r->seen = l->loads;
+	if (r->text && r->size == size && !memcmp(r->text, text, size))
+		return;
+	free(r->text);
+	r->text = xcalloc(1, size + 1);
+	memcpy(r->text, text, size);
+	r->size = size;
+}
+
+/* The file is there but invalid: what this process saw last, else what an earlier one stored. */
+static void use_previous(struct load *ld, struct item *it)
+{
+	struct loader *l = ld->loader;
+	struct remembered *r = remembered_find(l, it->file->path);
+	const char *text = NULL;
+	size_t size = 0;
+
+	it->in_force = NULL;
+	if (it->previous)
+		return; /* even that one cannot be had */
+	it->previous = true;
+	if (l->store && store_load(l->store, ld->a, it->file->path, &it->stored, NULL) == 0) {
+		text = it->stored.text;
+		size = it->stored.size;
+	} else if (r) {
+		text = arena_dup(ld->a, r->text, r->size + 1);
+		size = r->size;
+	}
+	if (r)
+		r->seen = l->loads;
+	if (!text)
+		return;
+	it->in_force = config_parse(ld->a, it->file->path, text, size, &ld->g->settings);
+	if (!it->in_force->valid)
+		it->in_force = NULL;
+}
+
+/* --- directories and settings ------------------------------------------------ */
+
+static bool id_parse(const char *name, uid_t *ret)
+{
+	struct passwd *pw;
+	uint32_t id;
+
+	if (num_parse_u32(name, UINT32_MAX - 1, &id) == 0) {
+		*ret = id;
+		return true;
+	}
+	pw = getpwnam(name);
+	if (pw)
+		*ret = pw->pw_uid;
+	return pw != NULL;
+}
+
+static void resolve_owners(struct load *ld, struct source_options *o)
+{
+	const struct string_list *names = &ld->g->settings.allowed_owners;
+	uid_t *owners = arena_calloc(ld->a, names->n ? names->n : 1, sizeof(*owners));
+
+	for (size_t i = 0; i < names->n; i++) {
+		if (id_parse(names->v[i], &owners[o->owner_count]))
+			o->owner_count++;
+		else
+			diag_add(&ld->g->diags, DIAG_WARNING,
+				 &(struct origin){ .file = ld->loader->options.settings_path },
+				 "create the user or correct the name", "allowed_owners: no user '%s'",
+				 names->v[i]);
+	}
+	o->owners = owners;
+}
+
+static int read_settings(struct load *ld, struct error *e)
+{
+	const struct loader_options *o = &ld->loader->options;
+	struct source_blob blob = { 0 };
+	const char *text = NULL;
+	int code = -ENOENT;
+	bool valid;
+
+	if (o->settings_path) {
+		struct source_options trust = { .any_owner = o->any_owner };
+
+		code = source_read_file(o->settings_path, &trust, &blob, e);
+		if (code < 0 && (code != -ENOENT || o->settings_required))
+			return error_prefix(e, code, "settings");
+	}
+	if (code == 0)
+		text = arena_strndup(ld->a, blob.data, blob.size);
+	valid = config_parse_settings(ld->a, o->settings_path, text, blob.size, &ld->g->settings,
+				      &ld->g->diags);
+	source_blob_done(&blob);
+	if (!valid && ld->g->diags.list.n)
+		return error_set(e, -EINVAL, "settings %s:%u: %s", o->settings_path,
+				 ld->g->diags.list.v[0].origin.line, ld->g->diags.list.v[0].message);
+	return 0;
+}
+
+/* Silence of a directory says something only if it could be read, or never was there. */
+static void judge_directories(struct load *ld)
+{
+	size_t n, absent = 0;
+	const struct source_directory *d = source_directories(ld->g->source, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		bool *seen = &ld->loader->directory_seen[i];
+
+		if (d[i].state == DIRECTORY_READ) {
+			*seen = true;
+		} else if (d[i].state == DIRECTORY_UNREADABLE) {
+			ld->g->unknown = arena_printf(
+				ld->a, "configuration directory %s cannot be read, so everything stays as it is: %s",
+				d[i].path, d[i].message);
+		} else if (*seen) {
+			ld->g->unknown = arena_printf(
+				ld->a, "configuration directory %s has vanished, so everything stays as it is; "
+				       "create it again (empty, if nothing is wanted any more)",
+				d[i].path);
+		} else {
+			absent++;
+		}
+	}
+	if (n && absent == n && !ld->g->unknown)
+		ld->g->unknown = arena_printf(ld->a,
+					      "no configuration directory exists, so everything stays as it "
+					      "is; create %s",
+					      d[0].path);
+}
+
+/* --- files -------------------------------------------------------------------- */
+
+static void parse_item(struct load *ld, struct item *it)
+{
+	if (it->file->state != FILE_APPLIED) {
+		if (it->file->state == FILE_INVALID || it->file->state == FILE_REFUSED)
+			use_previous(ld, it);
+		return;
+	}
+	it->fragment = config_parse(ld->a, it->file->path, it->file->text, it->file->size,
+				    &ld->g->settings);
+	if (it->fragment->valid)
+		it->in_force = it->fragment;
+	else
+		use_previous(ld, it);
+}
+
+/* A file that claims another's name is out as a whole; its last good version takes its place. */
+static void merge_items(struct load *ld)
+{
+	struct fragment **list = arena_calloc(ld->a, ld->n ? ld->n : 1, sizeof(*list));
+	bool again = true;
+
+	while (again) {
+		size_t n = 0;
+
+		again = false;
+		for (size_t i = 0; i < ld->n; i++)
+			if (ld->items[i].in_force)
+				list[n++] = ld->items[i].in_force;
+		memset(&ld->g->desired, 0, sizeof(ld->g->desired));
+		config_merge(ld->a, list, n, ld->owners, ld->owner_count, &ld->g->desired);
+		for (size_t i = 0; i < ld->n; i++) {
+			struct item *it = &ld->items[i];
+
+			if (it->in_force && !it->in_force->valid) {
+				use_previous(ld, it);
+				again = true;
+			}
+		}
+	}
+}
+
+static void number_files(struct load *ld)
+{
+	struct desired *d = &ld->g->desired;
+
+	for (size_t i = 0; i < d->object_count; i++)
+		for (size_t k = 0; k < ld->n; k++)
+			if (str_eq(d->objects[i].origin.file, ld->items[k].file->path))
+				d->objects[i].file = k;
+	for (size_t i = 0; i < d->share_count; i++)
+		for (size_t k = 0; k < ld->n; k++)
+			if (str_eq(d->shares[i].origin.file, ld->items[k].file->path))
+				d->shares[i].file = k;
+}
+
+static void add_diags(struct generation *g, const struct diags *from)
+{
+	for (size_t i = 0; i < from->list.n; i++) {
+		*LIST_ADD(g->arena, &g->diags.list) = from->list.v[i];
+		g->diags.errors += from->list.v[i].level == DIAG_ERROR;
+	}
+}
+
+static void file_errors(struct load *ld, const struct item *it, struct desired_file *f)
+{
+	const struct diags *d = it->fragment ? &it->fragment->diags : NULL;
+	LIST(struct file_error) errors = { 0 };
+
+	if (it->file->error.message) {
+		*LIST_ADD(ld->a, &errors) = it->file->error;
+		if (it->file->state == FILE_INVALID || it->file->state == FILE_REFUSED)
+			diag_add(&ld->g->diags, DIAG_ERROR, &(struct origin){ .file = f->path },
+				 it->file->error.hint, "%s", it->file->error.message);
+	}
+	for (size_t i = 0; d && i < d->list.n; i++)
+		if (d->list.v[i].level == DIAG_ERROR)
+			*LIST_ADD(ld->a, &errors) = (struct file_error){
+				.line = d->list.v[i].origin.line,
+				.column = d->list.v[i].origin.column,
+				.message = d->list.v[i].message,
+				.hint = d->list.v[i].hint,
+			};
+	f->errors = errors.v;
+	f->error_count = errors.n;
+}
+
+static void list_files(struct load *ld)
+{
+	struct desired *d = &ld->g->desired;
+
+	d->files = arena_calloc(ld->a, ld->n ? ld->n : 1, sizeof(*d->files));
+	d->file_count = ld->n;
+	for (size_t i = 0; i < ld->n; i++) {
+		const struct item *it = &ld->items[i];
+		struct desired_file *f = &d->files[i];
+
+		f->path = it->file->path;
+		f->state = it->file->state;
+		if (it->fragment && !it->fragment->valid)
+			f->state = FILE_INVALID;
+		f->in_force = !it->in_force ? IN_FORCE_NONE :
+			      it->previous  ? IN_FORCE_PREVIOUS :
+					      IN_FORCE_DECLARED;
+		if (it->fragment)
+			add_diags(ld->g, &it->fragment->diags);
+		file_errors(ld, it, f);
+	}
+}
+
+/* --- objects ------------------------------------------------------------------- */
+
+static const struct object_source *source_failed(struct load *ld, int code, const char *path,
+						 const char *reason, const struct error *e)
+{
+	struct object_source *s = arena_new_of(ld->a, struct object_source);
+
+	s->code = code;
+	s->path = path;
+	s->reason = reason;
+	s->message = arena_strdup(ld->a, e->text);
+	return s;
+}
+
+static const struct object_source *source_parse(struct load *ld, const struct source_blob *blob,
+						const char *path)
+{
+	struct object_source *s = arena_new_of(ld->a, struct object_source);
+	struct elf_object *elf = NULL;
+	struct error e = { 0 };
+
+	s->path = path;
+	memcpy(s->sha256, blob->sha256, sizeof(s->sha256));
+	s->code = elf_read(ld->a, blob->data, blob->size, &elf, &s->reason, &e);
+	s->elf = elf;
+	if (s->code < 0)
+		s->message = arena_printf(ld->a, "%s: %s", path, e.text);
+	return s;
+}
+
+static const char *stored_hash(const struct item *it, const char *path)
+{
+	for (size_t i = 0; it->previous && i < it->stored.object_count; i++)
+		if (str_eq(it->stored.objects[i].path, path))
+			return it->stored.objects[i].sha256;
+	return NULL;
+}
+
+static const struct object_source *read_object(struct load *ld, const struct object_decl *o)
+{
+	const struct item *it = &ld->items[o->file];
+	const char *hash = stored_hash(it, o->path), *path = o->path, *reason = "ObjectUnreadable";
+	const struct object_source *s;
+	struct source_blob blob = { 0 };
+	struct error e = { 0 };
+	int code;
+
+	if (hash && store_load_object(ld->loader->store, hash, &blob, NULL) == 0)
+		code = 0;
+	else
+		code = source_read_object(ld->g->source, o->file, o->path, ld->a, &blob, &path, &reason,
+					  &e);
+	s = code < 0 ? source_failed(ld, code, path, reason, &e) : source_parse(ld, &blob, path);
+	source_blob_done(&blob);
+	return s;
+}
+
+/* Files of one directory that name one path mean one object file: it is read once. */
+static bool same_object(const struct load *ld, const struct object_decl *a, const struct object_decl *b)
+{
+	const struct item *ia = &ld->items[a->file], *ib = &ld->items[b->file];
+
+	return str_eq(a->path, b->path) && !ia->previous && !ib->previous &&
+	       (a->path[0] == '/' || ia->file->directory == ib->file->directory);
+}
+
+static void read_objects(struct load *ld)
+{
+	struct desired *d = &ld->g->desired;
+
+	for (size_t i = 0; i < d->object_count; i++) {
+		for (size_t k = i; k-- > 0 && !d->objects[i].source;)
+			if (same_object(ld, &d->objects[i], &d->objects[k]))
+				d->objects[i].source = d->objects[k].source;
+		if (!d->objects[i].source)
+			d->objects[i].source = read_object(ld, &d->objects[i]);
+	}
+}
+
+/* --- the generation --------------------------------------------------------------- */
+
+static int item_cmp(const void *a, const void *b)
+{
+	return strcmp((*(const struct item *const *)a)->file->name,
+		      (*(const struct item *const *)b)->file->name);
+}
+
+static void name_generation(struct load *ld)
+{
+	const struct item **sorted = arena_calloc(ld->a, ld->n ? ld->n : 1, sizeof(*sorted));
+	struct desired *d = &ld->g->desired;
+	struct hasher *h = hasher_new();
+	char hex[SHA256_HEX];
+
+	for (size_t i = 0; i < ld->n; i++)
+		sorted[i] = &ld->items[i];
+	if (ld->n)
+		qsort(sorted, ld->n, sizeof(*sorted), item_cmp);
+	for (size_t i = 0; i < ld->n; i++) {
+		const struct source_file *f = sorted[i]->file;
+
+		if (f->state == FILE_MASKED || f->state == FILE_IGNORED)
+			continue;
+		hasher_add_field(h, f->name);
+		hash_bytes(f->text ? f->text : "", f->text ? f->size : 0, hex);
+		hasher_add_field(h, hex);
+	}
+	for (size_t i = 0; i < d->object_count; i++) { /* sorted by name */
+		hasher_add_field(h, d->objects[i].name);
+		hasher_add_field(h, d->objects[i].source->sha256);
+	}
+	hasher_finish(h, d->generation);
+}
+
+static int load_all(struct load *ld, struct error *e)
+{
+	struct source_options o = {
+		.directories = ld->loader->options.directories,
+		.any_owner = ld->loader->options.any_owner,
+		.overlay = ld->loader->options.overlay,
+	};
+	const struct source_file *files;
+	int code = read_settings(ld, e);
+
+	if (code < 0)
+		return code;
+	resolve_owners(ld, &o);
+	code = source_read(&o, &ld->g->source, e);
+	if (code < 0)
+		return code;
+	judge_directories(ld);
+	files = source_files(ld->g->source, &ld->n);
+	ld->items = arena_calloc(ld->a, ld->n ? ld->n : 1, sizeof(*ld->items));
+	for (size_t i = 0; i < ld->n; i++) {
+		ld->items[i].file = &files[i];
+		parse_item(ld, &ld->items[i]);
+	}
+	merge_items(ld);
+	number_files(ld);
+	list_files(ld);
+	read_objects(ld);
+	config_judge(ld->a, &ld->g->desired, &ld->g->diags);
+	name_generation(ld);
+	return 0;
+}
+
+int loader_load(struct loader *l, const struct name_owner *owners, size_t owner_count,
+		struct generation **ret, struct error *e)
+{
+	struct generation *g = xnew(struct generation);
+	struct load ld = { .loader = l, .g = g, .owners = owners, .owner_count = owner_count };
+	int code;
+
+	g->arena = ld.a = arena_new();
+	g->loader = l;
+	diags_init(&g->diags, g->arena);
+	l->loads++;
+	code = load_all(&ld, e);
+	if (code < 0) {
+		generation_free(g);
+		return code;
+	}
+	*ret = g;
+	return 0;
+}
+
+int generation_fetch(struct generation *g, const struct object_decl *decl, struct source_blob *ret,
+		     struct error *e)
+{
+	cleanup(arena_freep) struct arena *a = arena_new();
+	const char *path, *reason;
+	int code = source_read_object(g->source, decl->file, decl->path, a, ret, &path, &reason, e);
+
+	if (code == 0 && str_eq(ret->sha256, decl->source->sha256))
+		return 0;
+	if (code == 0)
+		source_blob_done(ret);
+	if (g->loader->store &&
+	    store_load_object(g->loader->store, decl->source->sha256, ret, NULL) == 0)
+		return 0;
+	return code < 0 ? code :
+			  error_set(e, -EAGAIN, "%s: changed since it was read; it is read again", path);
+}
+
+/* --- keeping -------------------------------------------------------------------------- */
+
+static bool is_stored(const struct loader *l, const char *sha256)
+{
+	for (size_t i = 0; i < l->stored.n; i++)
+		if (str_eq(l->stored.v[i], sha256))
+			return true;
+	return false;
+}
+
+static int keep_file(struct generation *g, size_t file, const struct source_file *f, struct error *e)
+{
+	cleanup(arena_freep) struct arena *a = arena_new();
+	struct loader *l = g->loader;
+	const struct desired *d = &g->desired;
+	LIST(struct store_object) objects = { 0 };
+	LIST(struct source_blob) blobs = { 0 };
+	struct store_entry entry = { .path = f->path, .text = f->text, .size = f->size };
+	int code = 0;
+
+	for (size_t i = 0; i < d->object_count; i++) {
+		struct store_object *object;
+		struct source_blob blob = { 0 };
+
+		if (d->objects[i].file != file || d->objects[i].source->code < 0)
+			continue;
+		if (!is_stored(l, d->objects[i].source->sha256) &&
+		    generation_fetch(g, &d->objects[i], &blob, NULL) < 0)
+			continue; /* changed since: the next load keeps it */
+		object = LIST_ADD(a, &objects);
+		object->path = d->objects[i].path;
+		memcpy(object->sha256, d->objects[i].source->sha256, sizeof(object->sha256));
+		object->data = blob.data;
+		object->size = blob.size;
+		*LIST_ADD(a, &blobs) = blob;
+	}
+	entry.objects = objects.v;
+	entry.object_count = objects.n;
+	code = store_save(l->store, &entry, e);
+	for (size_t i = 0; i < blobs.n; i++) {
+		if (code == 0 && blobs.v[i].data)
+			*LIST_ADD(l->arena, &l->stored) = arena_strdup(l->arena, objects.v[i].sha256);
+		source_blob_done(&blobs.v[i]);
+	}
+	return code;
+}
+
+/* Files that are gone are forgotten; those that are there but invalid are what this is for. */
+static int forget_others(struct generation *g, struct error *e)
+{
+	struct loader *l = g->loader;
+	struct string_list paths = { 0 };
+
+	paths.v = arena_calloc(g->arena, g->desired.file_count + 1, sizeof(*paths.v));
+	for (size_t i = 0; i < g->desired.file_count; i++)
+		paths.v[paths.n++] = g->desired.files[i].path;
+	for (size_t i = l->n; i-- > 0;) {
+		if (l->v[i].seen == l->loads)
+			continue;
+		free(l->v[i].path);
+		free(l->v[i].text);
+		l->v[i] = l->v[--l->n];
+	}
+	l->stored.n = 0; /* what no entry refers to goes */
+	return l->store ? store_retain(l->store, &paths, e) : 0;
+}
+
+int generation_keep(struct generation *g, struct error *e)
+{
+	struct loader *l = g->loader;
+	size_t n;
+	const struct source_file *files = source_files(g->source, &n);
+	int code = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (g->desired.files[i].in_force != IN_FORCE_DECLARED)
+			continue;
+		remember(l, files[i].path, files[i].text, files[i].size);
+		if (l->store && code == 0)
+			code = keep_file(g, i, &files[i], e);
+	}
+	return code < 0 ? code : forget_others(g, e);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * From directories to one desired state: reads, parses, merges and judges, and
+ * puts the last good version in the place of a file that exists and is invalid. The
+ * daemon, `--once`, `check` and `plan` all come through here.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "kern/source.h"
+
+struct loader_options {
+	struct string_list directories; /* by precedence */
+	const char *settings_path;      /* bpfshared.yaml; need not exist */
+	bool settings_required;         /* it was named on the command line */
+	const char *state_dir;          /* last good versions are below it; NULL: read none, keep none */
+	bool any_owner;                 /* skip the trust rules */
+	const struct source_overlay *overlay; /* NULL: none */
+};
+
+struct loader;
+
+/* One configuration as one consistent read gave it. Owns its arena and the open directories. */
+struct generation {
+	struct arena *arena;
+	struct source *source;
+	struct loader *loader;
+	struct desired desired;
+	struct settings settings;
+	struct diags diags; /* of all files, settings and object files, in that order */
+	const char *unknown; /* a directory could not be read: nothing may be concluded from its silence */
+};
+
+int loader_new(const struct loader_options *o, struct loader **ret, struct error *e);
+void loader_free(struct loader *l);
+
+/*
+ * Reads everything anew. Files with faults are no error: they show in desired.files
+ * and diags. owners: the names in force and their files, see config_merge().
+ */
+int loader_load(struct loader *l, const struct name_owner *owners, size_t owner_count,
+		struct generation **ret, struct error *e);
+void generation_free(struct generation *g);
+
+static inline void generation_freep(struct generation **g)
+{
+	generation_free(*g);
+}
+
+/* The content of an object's ELF file, which must still hash to decl->source->sha256; for kern_linux_options.fetch. */
+int generation_fetch(struct generation *g, const struct object_decl *decl, struct source_blob *ret,
+		     struct error *e);
+
+/* Stores what is valid in g as last good and forgets files that are gone. Errors are for the log only. */
+int generation_keep(struct generation *g, struct error *e);

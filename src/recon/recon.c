@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * Level-triggered: a run never acts on what an event said, only on what it sees.
+ * Each round observes, plans and applies; a round whose plan is empty ends the run
+ * and is at the same time the proof that the round before did what it should.
+ */
+#include "recon/recon.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "recon/events.h"
+#include "recon/retry.h"
+#include "recon/since.h"
+
+/*
+ * A file change needs two rounds (apply, verify), a failure one more. Beyond that, something
+ * undoes what is done; the next run, a second later, is soon enough.
+ */
+#define ROUNDS 8
+#define STUCK_NS (1000ull * 1000 * 1000)
+
+struct recon {
+	struct recon_options options;
+	struct generation *generation;
+	struct generation *retired; /* plan and status still point into it */
+	struct retry *retry;
+	struct events *events;
+	struct since *since;
+	struct arena *pass; /* of plan and status below */
+	struct plan *plan;
+	struct observed observed;
+	char confirmed[65];
+	char *files_trouble, *kernel_trouble; /* NULL: none */
+	bool suspended;
+	uint64_t resume_ns, next_ns, passes, operations;
+};
+
+int recon_new(const struct recon_options *o, struct recon **ret, struct error *e)
+{
+	struct recon *r = xnew(struct recon);
+
+	(void)e;
+	r->options = *o;
+	r->retry = retry_new((unsigned int)getpid());
+	r->events = events_new();
+	r->since = since_new();
+	*ret = r;
+	return 0;
+}
+
+void recon_free(struct recon *r)
+{
+	if (!r)
+		return;
+	generation_free(r->generation);
+	generation_free(r->retired);
+	retry_free(r->retry);
+	events_free(r->events);
+	since_free(r->since);
+	arena_free(r->pass);
+	free(r->files_trouble);
+	free(r->kernel_trouble);
+	free(r);
+}
+
+void recon_event_add(struct recon *r, const char *kind, const char *key, const char *reason,
+		     const char *fmt, ...)
+{
+	char text[ERROR_TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	events_add(r->events, kind, key, reason, text);
+}
+
+const struct recon_event *recon_event_next(const struct recon *r, uint64_t after)
+{
+	return events_next(r->events, after);
+}
+
+static void trouble_set(struct recon *r, char **trouble, const char *text)
+{
+	if (text && !str_eq(*trouble, text)) {
+		log_error("%s", text);
+		recon_event_add(r, "failure", "bpfshare", NULL, "%s", text);
+	}
+	free(*trouble);
+	*trouble = text ? xstrdup(text) : NULL;
+}
+
+/* --- files ---------------------------------------------------------------- */
+
+struct owners {
+	LIST(struct name_owner) list;
+};
+
+static void owner_add(struct arena *a, struct owners *o, enum name_kind kind, const char *name,
+		      const struct origin *origin)
+{
+	if (origin->file)
+		*LIST_ADD(a, &o->list) = (struct name_owner){ kind, name, origin->file };
+}
+
+static void owners_of_generation(struct arena *a, const struct desired *d, struct owners *ret)
+{
+	for (size_t i = 0; i < d->object_count; i++)
+		owner_add(a, ret, NAME_OBJECT, d->objects[i].name, &d->objects[i].origin);
+	for (size_t i = 0; i < d->share_count; i++)
+		owner_add(a, ret, NAME_SHARE, d->shares[i].name, &d->shares[i].origin);
+	for (size_t i = 0; i < d->set_count; i++)
+		owner_add(a, ret, NAME_SET, d->sets[i].name, &d->sets[i].origin);
+}
+
+/* After a start, the kernel itself knows which file each loaded object came from: "path:line". */
+static void owners_of_kernel(struct arena *a, const struct observed *o, struct owners *ret)
+{
+	for (size_t i = 0; i < o->object_count; i++) {
+		const struct meta_object *m = &o->objects[i].meta;
+		const char *colon;
+		struct origin origin;
+
+		if (!o->objects[i].complete || !m->origin)
+			continue;
+		colon = strrchr(m->origin, ':');
+		origin.file = colon ? arena_strndup(a, m->origin, (size_t)(colon - m->origin)) : NULL;
+		owner_add(a, ret, NAME_OBJECT, m->object, &origin);
+	}
+}
+
+struct name_owner *recon_kernel_owners(struct arena *a, const struct observed *o, size_t *ret_count)
+{
+	struct owners owners = { 0 };
+
+	owners_of_kernel(a, o, &owners);
+	*ret_count = owners.list.n;
+	return owners.list.v;
+}
+
+static int observe(struct recon *r, struct arena *a, const struct desired *d, struct observed *ret,
+		   struct error *e)
+{
+	struct observe_request want = { 0 };
+
+	if (d)
+		plan_observe_request(a, d, r->options.run_dir, &want);
+	return r->options.ops->observe(r->options.ctx, a, &want, ret, e);
+}
+
+static void log_diags(const struct generation *g)
+{
+	cleanup(strbuf_done) struct strbuf text = { 0 };
+
+	diags_format(&g->diags, &text);
+	if (text.len)
+		log_warning("configuration:\n%s", strbuf_get(&text));
+}
+
+static void adopt(struct recon *r, struct generation *g)
+{
+	struct error e = { 0 };
+	bool changed = !r->generation || !str_eq(r->generation->desired.generation,
+						  g->desired.generation);
+
+	if (changed) {
+		log_diags(g);
+		log_info("configuration: generation %.12s, %zu files, %zu objects, %zu shares",
+			 g->desired.generation, g->desired.file_count, g->desired.object_count,
+			 g->desired.share_count);
+		recon_event_add(r, "configuration", g->desired.generation, NULL,
+				"read %zu files: %zu objects, %zu shares, %zu faults",
+				g->desired.file_count, g->desired.object_count,
+				g->desired.share_count, g->diags.errors);
+	}
+	if (changed && generation_keep(g, &e) < 0)
+		log_warning("last good configuration not kept: %s", e.text);
+	if (r->retired) {
+		generation_free(r->generation); /* no round came through since it was read */
+	} else {
+		r->retired = r->generation;
+	}
+	r->generation = g;
+}
+
+/* Keeps the generation in force when the directories cannot tell what is wanted now. */
+static int load_files(struct recon *r, struct error *e)
+{
+	cleanup(arena_freep) struct arena *a = arena_new();
+	struct generation *g = NULL;
+	struct owners owners = { 0 };
+	struct observed first = { 0 };
+	int code = 0;
+
+	if (r->generation)
+		owners_of_generation(a, &r->generation->desired, &owners);
+	else if ((code = observe(r, a, NULL, &first, e)) == 0)
+		owners_of_kernel(a, &first, &owners);
+	if (code == 0)
+		code = loader_load(r->options.loader, owners.list.v, owners.list.n, &g, e);
+	if (code < 0)
+		return error_prefix(e, code, "configuration not read");
+	trouble_set(r, &r->files_trouble, g->unknown);
+	if (g->unknown && r->generation)
+		generation_free(g);
+	else
+		adopt(r, g);
+	return 0;
+}
+
+/* --- one round ------------------------------------------------------------ */
+
+static void op_log(struct recon *r, const struct op *op, const struct op_result *result, const char *text)
+{
+	const char *fields[] = { "BPFSHARE_OBJECT", op->key, "BPFSHARE_REASON",
+				 result->reason ? result->reason : "", NULL };
+
+	if (result->code < 0) {
+		log_write(LOG_LEVEL_WARNING, fields, "%s: %s", op->key, result->error.text);
+		recon_event_add(r, "failure", op->key, result->reason, "%s: %s", text,
+				result->error.text);
+	} else {
+		log_write(LOG_LEVEL_NOTICE, fields, "%s%s%s", text, result->note ? "; " : "",
+			  result->note ? result->note : "");
+		recon_event_add(r, "operation", op->key, result->reason, "%s%s%s", text,
+				result->note ? "; " : "", result->note ? result->note : "");
+	}
+}
+
+static bool needs_hold(const struct op *op, const bool *done)
+{
+	for (size_t i = 0; i < op->need_count; i++)
+		if (!done[op->needs[i]])
+			return false;
+	return true;
+}
+
+/* Operations whose needs failed are left out; the next round plans around them. */
+static void apply(struct recon *r, uint64_t now_ns)
+{
+	const struct plan *p = r->plan;
+	bool *done = arena_calloc(r->pass, p->op_count, sizeof(*done));
+
+	r->options.ops->begin(r->options.ctx);
+	for (size_t i = 0; i < p->op_count; i++) {
+		const struct op *op = &p->ops[i];
+		struct op_result result = { 0 };
+
+		if (!needs_hold(op, done))
+			continue;
+		r->options.ops->apply(r->options.ctx, r->pass, op, &result);
+		r->operations++;
+		done[i] = result.code == 0;
+		op_log(r, op, &result, op_format(r->pass, op));
+		if (result.code < 0)
+			retry_record(r->retry, op, &result, now_ns);
+		else
+			retry_forget(r->retry, op->subject ? op->subject : op->key);
+	}
+}
+
+static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool purge, struct error *e)
+{
+	struct plan_input in = {
+		.desired = &r->generation->desired,
+		.observed = &r->observed,
+		.settings = &r->generation->settings,
+		.node = &r->options.node,
+		.run_dir = r->options.run_dir,
+		.confirmed = r->confirmed[0] ? r->confirmed : NULL,
+		.suspended = r->suspended || r->generation->unknown,
+		.purge = purge,
+	};
+	int code;
+
+	memset(&r->observed, 0, sizeof(r->observed));
+	code = observe(r, a, &r->generation->desired, &r->observed, e);
+	if (code < 0)
+		return error_prefix(e, code, "kernel state not read");
+	in.failures = retry_failures(r->retry, a, now_ns, &in.failure_count);
+	r->plan = plan_build(a, &in);
+	return 0;
+}
+
+static void state_changed(void *arg, const char *key, enum state before,
+			  const struct condition_status *now)
+{
+	struct recon *r = arg;
+	const char *fields[] = { "BPFSHARE_OBJECT", key, "BPFSHARE_REASON",
+				 now->reason ? now->reason : "", NULL };
+	enum log_level level = now->state >= STATE_BLOCKED ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO;
+	const char *colon = now->message ? ": " : "", *message = now->message ? now->message : "";
+
+	log_write(level, fields, "%s is %s%s%s", key, state_names[now->state], colon, message);
+	recon_event_add(r, "state", key, now->reason, "%s%s%s%s%s",
+			before < STATE_COUNT ? state_names[before] : "", before < STATE_COUNT ? " -> " : "",
+			state_names[now->state], colon, message);
+}
+
+static void finish(struct recon *r, uint64_t now_ns)
+{
+	struct status *st = r->plan->status;
+	struct timespec wall;
+
+	(void)clock_gettime(CLOCK_REALTIME, &wall);
+	since_update(r->since, st, &wall, state_changed, r);
+	if (r->files_trouble)
+		st->converged = false;
+	r->next_ns = retry_next_ns(r->retry, now_ns);
+	if (r->plan->op_count && !r->next_ns)
+		r->next_ns = now_ns + STUCK_NS;
+	if (r->resume_ns && (!r->next_ns || r->resume_ns < r->next_ns))
+		r->next_ns = r->resume_ns;
+	r->passes++;
+}
+
+static int rounds(struct recon *r, uint64_t now_ns, bool purge, struct error *e)
+{
+	for (size_t i = 0; i <= ROUNDS; i++) {
+		struct arena *a = arena_new();
+		struct observed before = r->observed;
+		int code = round_plan(r, a, now_ns, purge, e);
+
+		if (code < 0) { /* plan and status of the round before stay */
+			r->observed = before;
+			arena_free(a);
+			return code;
+		}
+		arena_free(r->pass);
+		r->pass = a;
+		generation_free(take_ptr(r->retired));
+		if (!r->plan->op_count || i == ROUNDS)
+			break;
+		apply(r, now_ns);
+	}
+	finish(r, now_ns);
+	return 0;
+}
+
+/* --- the door ------------------------------------------------------------- */
+
+static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge, struct error *e)
+{
+	int code = 0;
+
+	if (r->resume_ns && r->resume_ns <= now_ns)
+		recon_resume(r);
+	if (dirty & RECON_DIRTY_RETRY)
+		retry_clear(r->retry);
+	if (dirty & RECON_DIRTY_FOREIGN)
+		retry_release(r->retry);
+	if (dirty & RECON_DIRTY_FILES || !r->generation)
+		code = load_files(r, e);
+	if (code == 0)
+		code = rounds(r, now_ns, purge, e);
+	if (code < 0) {
+		trouble_set(r, &r->kernel_trouble, e->text);
+		r->next_ns = now_ns + STUCK_NS;
+		if (r->plan)
+			r->plan->status->converged = false;
+	} else {
+		trouble_set(r, &r->kernel_trouble, NULL);
+	}
+	r->confirmed[0] = '\0'; /* a confirmation is for what was shown, once */
+	return code;
+}
+
+int recon_run(struct recon *r, unsigned int dirty, uint64_t now_ns, struct error *e)
+{
+	struct error local = { 0 };
+
+	return run(r, dirty, now_ns, false, e ? e : &local);
+}
+
+int recon_purge(struct recon *r, uint64_t now_ns, struct error *e)
+{
+	struct error local = { 0 };
+	int code;
+
+	recon_resume(r);
+	code = run(r, 0, now_ns, true, e ? e : &local);
+	recon_suspend(r, 0);
+	return code < 0 ? code : run(r, 0, now_ns, false, e ? e : &local);
+}
+
+void recon_confirm(struct recon *r)
+{
+	(void)snprintf(r->confirmed, sizeof(r->confirmed), "%s", r->plan ? r->plan->held_token : "");
+	recon_event_add(r, "command", "confirm", NULL, "%zu held operations confirmed",
+			r->plan ? r->plan->held_count : 0);
+}
+
+void recon_suspend(struct recon *r, uint64_t until_ns)
+{
+	r->suspended = true;
+	r->resume_ns = until_ns;
+	recon_event_add(r, "command", "suspend", NULL, "nothing is changed until resumed");
+}
+
+void recon_resume(struct recon *r)
+{
+	if (r->suspended)
+		recon_event_add(r, "command", "resume", NULL, "changes are made again");
+	r->suspended = false;
+	r->resume_ns = 0;
+}
+
+uint64_t recon_next_ns(const struct recon *r)
+{
+	return r->next_ns;
+}
+
+const struct status *recon_status(const struct recon *r)
+{
+	return r->plan ? r->plan->status : NULL;
+}
+
+const struct settings *recon_settings(const struct recon *r)
+{
+	return r->generation ? &r->generation->settings : NULL;
+}
+
+const struct generation *recon_generation(const struct recon *r)
+{
+	return r->generation;
+}
+
+const struct plan *recon_plan(const struct recon *r)
+{
+	return r->plan;
+}
+
+const char *recon_trouble(const struct recon *r)
+{
+	return r->kernel_trouble ? r->kernel_trouble : r->files_trouble;
+}
+
+uint64_t recon_passes(const struct recon *r)
+{
+	return r->passes;
+}
+
+uint64_t recon_operations(const struct recon *r)
+{
+	return r->operations;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * A kernel of plain memory behind the table of kern/kern.h, for tests. It does
+ * what the real one does with every operation, step by step, so that a test can stop it between any two
+ * steps, and it watches what a real kernel does not tell: operations out of order, pins
+ * removed under a running program, an interface that for one step lacks a program that it ran before
+ * and runs after. Whatever of this happens is a violation; a test asserts that there are none.
+ */
+#pragma once
+
+#include "kern/kern.h"
+
+struct kern_fake;
+
+struct kern_fake *kern_fake_new(void); /* bpffs mounted, our directory there, all features, no interface */
+void kern_fake_free(struct kern_fake *k);
+
+static inline void kern_fake_freep(struct kern_fake **k)
+{
+	kern_fake_free(*k);
+}
+
+extern const struct kern_ops kern_fake_ops; /* ctx: struct kern_fake */
+
+/* --- scenery: what others do --------------------------------------------------------- */
+
+void kern_fake_set_bpffs(struct kern_fake *k, bool mounted, bool directory);
+void kern_fake_set_feature(struct kern_fake *k, const char *name, bool available,
+			   const char *detail);
+void kern_fake_add_name(struct kern_fake *k, const struct observed_name *n);
+/* Copies the description; ifindex 0: the next one. A second one of the same name replaces the description. */
+void kern_fake_set_interface(struct kern_fake *k, const struct observed_interface *i);
+void kern_fake_remove_interface(struct kern_fake *k, const char *name);
+void kern_fake_rename_interface(struct kern_fake *k, const char *name, const char *to);
+/* The driver refuses native mode from now on. */
+void kern_fake_refuse_native(struct kern_fake *k, const char *interface);
+/* Somebody else's program becomes the root, whatever was there. Returns its id. */
+uint32_t kern_fake_attach_foreign(struct kern_fake *k, const char *interface, const char *program,
+				  enum xdp_attached mode);
+void kern_fake_detach(struct kern_fake *k, const char *interface);
+/* A dispatcher or program is also in use where nobody looks (another namespace). */
+void kern_fake_use_elsewhere(struct kern_fake *k, uint32_t id);
+void kern_fake_empty_slot(struct kern_fake *k, uint32_t chain, uint32_t slot);
+void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain);
+/* program NULL: all pins of the version go, else this one. */
+void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *program);
+void kern_fake_mount_foreign(struct kern_fake *k, const char *path); /* covers a mount of ours */
+void kern_fake_unmount_foreign(struct kern_fake *k, const char *path);
+/* A pin in a share changes under our hands; map 0: it is no map. */
+void kern_fake_set_pin(struct kern_fake *k, const char *path, const struct observed_pin *pin);
+
+/* --- faults ---------------------------------------------------------------------------- */
+
+/* The verifier refuses every object with this content. */
+void kern_fake_refuse_content(struct kern_fake *k, const char *sha256);
+/* The n-th operation from now (0: the next one) fails before it does anything. */
+void kern_fake_fail(struct kern_fake *k, size_t n, int code, enum failure_class class);
+/* The process dies after the n-th step from now (0: before the first). */
+void kern_fake_crash(struct kern_fake *k, size_t n);
+bool kern_fake_has_crashed(const struct kern_fake *k);
+void kern_fake_restart(struct kern_fake *k); /* after a crash: a new process, no crash planned */
+size_t kern_fake_steps(const struct kern_fake *k); /* taken so far */
+
+/* --- what the test wants to know -------------------------------------------------------- */
+
+/* From here on every step is watched for programs that are missing in between. */
+void kern_fake_watch(struct kern_fake *k);
+/* Ends the watch. All violations so far, one per line, "" for none. */
+const char *kern_fake_violations(struct kern_fake *k);
+
+/* As text, from a: what is ours, without ids (equal states give equal text); what is not. */
+const char *kern_fake_ours(const struct kern_fake *k, struct arena *a);
+const char *kern_fake_foreign(const struct kern_fake *k, struct arena *a);
+/* Programs that an interface runs, in order: "fwd@eth0/redirect VERSION native", … */
+const char *kern_fake_chain(const struct kern_fake *k, struct arena *a, const char *interface);
+uint32_t kern_fake_root(const struct kern_fake *k, const char *interface);

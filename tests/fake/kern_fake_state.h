@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* What the parts of the fake kernel share. */
+#pragma once
+
+#include "base/str.h"
+#include "fake/kern_fake.h"
+
+/* Every program that was ever loaded; those of others have no instance. */
+struct fake_program {
+	uint32_t id;
+	const char *name, *instance, *version;
+	bool frags;
+	bool is_dispatcher;
+};
+
+struct fake_pin {
+	const char *name;
+	uint32_t id;
+	uint32_t type, max_entries; /* of a map */
+	bool lost;                  /* somebody removed it */
+};
+
+/* objects/INSTANCE/VERSION */
+struct fake_object {
+	const char *instance, *version;
+	bool has_meta;
+	struct meta_object meta;
+	struct fake_pin *programs, *maps;
+	size_t program_count, map_count;
+};
+
+/* chains/ID, and the dispatcher and its array, which live on while an interface runs them */
+struct fake_chain {
+	uint32_t id;
+	bool has_dir, has_meta;
+	struct meta_chain meta;
+	uint32_t *slots;
+};
+
+struct fake_interface {
+	struct observed_interface o;
+	uint32_t link_id; /* the root's, 0: by netlink */
+	bool refuses_native;
+	bool gap; /* the watch: a detach was asked for */
+};
+
+struct fake_mount {
+	struct observed_mount o;
+	LIST(struct observed_pin) pins;
+};
+
+/* One program that an interface runs, at one step. */
+struct fake_running {
+	uint32_t ifindex;
+	const char *instance, *function;
+};
+
+struct fake_snapshot {
+	const char *when;
+	LIST(struct fake_running) running;
+};
+
+struct fake_build {
+	const char *signature;
+	uint32_t id;
+};
+
+struct kern_fake {
+	struct arena *a;
+	bool bpffs, directory;
+	uint32_t next_id, next_ifindex;
+	uint64_t clock;
+	LIST(struct fake_program) programs;
+	LIST(struct fake_object) objects;
+	LIST(struct fake_chain) chains;
+	LIST(struct fake_interface) interfaces;
+	LIST(struct observed_link) links;
+	LIST(struct fake_mount) mounts;
+	LIST(struct observed_name) names;
+	LIST(struct feature) features;
+	LIST(uint32_t) elsewhere;
+	LIST(uint32_t) draining; /* left a root or a slot, and no grace period has passed since */
+	LIST(const char *) refused;
+
+	enum op_kind last_kind;
+	LIST(struct fake_build) builds; /* of this list of operations */
+
+	size_t steps, crash_at, operations, fail_at;
+	int fail_code;
+	enum failure_class fail_class;
+	bool crash_planned, crashed, fail_planned;
+
+	bool watching;
+	LIST(struct fake_snapshot) trace;
+	struct strbuf violations;
+};
+
+#define FAKE_REMOVE(list, index)                                                              \
+	do {                                                                                  \
+		(list)->n--;                                                                  \
+		for (size_t _i = (index); _i < (list)->n; _i++)                               \
+			(list)->v[_i] = (list)->v[_i + 1];                                    \
+	} while (0)
+
+struct fake_program *fake_find_program(const struct kern_fake *k, uint32_t id);
+struct fake_object *fake_find_object(const struct kern_fake *k, const char *instance,
+				     const char *version);
+struct fake_chain *fake_find_chain(const struct kern_fake *k, uint32_t id);
+struct fake_interface *fake_find_interface(const struct kern_fake *k, const char *name);
+struct fake_interface *fake_find_ifindex(const struct kern_fake *k, uint32_t ifindex);
+struct fake_mount *fake_find_mount(const struct kern_fake *k, const char *path);
+struct fake_pin *fake_find_pin(struct fake_pin *pins, size_t n, const char *name);
+uint32_t fake_program_id(const struct kern_fake *k, const struct program_ref *p);
+uint32_t fake_map_id(const struct kern_fake *k, const struct map_ref *m);
+struct fake_program *fake_add_program(struct kern_fake *k, const char *name);
+bool fake_is_complete(const struct fake_object *o);
+void fake_chain_gc(struct kern_fake *k);
+
+/* Copies of what comes from an arena that does not last. */
+struct meta_object fake_copy_meta(struct arena *a, const struct meta_object *m);
+struct meta_chain fake_copy_chain(struct arena *a, const struct meta_chain *m);
+
+void fake_violation(struct kern_fake *k, const char *fmt, ...) printf_like(2, 3);
+/* One step is done: true when the process is to die here. */
+bool fake_step(struct kern_fake *k, const char *what);
+void fake_running(const struct kern_fake *k, const struct fake_interface *i,
+		  struct fake_snapshot *ret, struct arena *a);
+/* ret says why not. */
+void fake_refuse(struct op_result *ret, int code, enum failure_class class, const char *reason,
+		 const char *fmt, ...) printf_like(5, 6);
+void fake_share_apply(struct kern_fake *k, const struct op *op, struct op_result *ret);
+int fake_observe(void *ctx, struct arena *a, const struct observe_request *want,
+		 struct observed *ret, struct error *e);
+void fake_apply(void *ctx, struct arena *a, const struct op *op, struct op_result *ret);
+void fake_begin(void *ctx);

@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "fake/scenario.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/num.h"
+#include "config/config.h"
+#include "fake/driver.h"
+#include "fake/transcript.h"
+
+#define WORDS_MAX 16
+
+struct elf_file {
+	const char *name;
+	char sha256[SHA256_HEX];
+	struct elf_object *elf;
+};
+
+struct scenario {
+	struct arena *a; /* of the whole story: configuration, names */
+	const char *dir;
+	struct kern_fake *kernel;
+	struct driver driver;
+	struct settings settings;
+	struct node node;
+	LIST(struct elf_file) elves;
+	LIST(struct label) labels;
+	struct string_list files, invalid; /* of the last plan or apply */
+	struct strbuf *out;
+	struct error *e;
+	bool indented;
+	char *words[WORDS_MAX];
+	size_t n;
+};
+
+static const char *word(const struct scenario *s, size_t i)
+{
+	return i < s->n ? s->words[i] : "";
+}
+
+static uint32_t number(const struct scenario *s, size_t i)
+{
+	return (uint32_t)strtoul(word(s, i), NULL, 0);
+}
+
+/* The value of "KEY=VALUE" among the words, else NULL. */
+static const char *option(const struct scenario *s, const char *key)
+{
+	size_t n = strlen(key);
+
+	for (size_t i = 1; i < s->n; i++)
+		if (strncmp(s->words[i], key, n) == 0 && s->words[i][n] == '=')
+			return s->words[i] + n + 1;
+	return NULL;
+}
+
+static bool flag(const struct scenario *s, const char *name)
+{
+	for (size_t i = 1; i < s->n; i++)
+		if (str_eq(s->words[i], name))
+			return true;
+	return false;
+}
+
+static struct string_list split(struct arena *a, const char *s)
+{
+	struct string_list l = { 0 };
+	size_t cap = 0;
+
+	while (s && *s) {
+		size_t n = strcspn(s, ",");
+
+		l.v = list_grow(a, l.v, l.n, &cap, sizeof(*l.v));
+		l.v[l.n++] = arena_strndup(a, s, n);
+		s += n + (s[n] == ',');
+	}
+	return l;
+}
+
+/* --- object files ------------------------------------------------------------------------ */
+
+static int do_elf(struct scenario *s)
+{
+	struct elf_file *f = NULL;
+
+	for (size_t i = 0; i < s->elves.n && !f; i++)
+		if (str_eq(s->elves.v[i].name, word(s, 1)))
+			f = &s->elves.v[i];
+	if (!f)
+		f = LIST_ADD(s->a, &s->elves);
+	f->name = arena_strdup(s->a, word(s, 1));
+	hash_bytes(word(s, 2), strlen(word(s, 2)), f->sha256);
+	f->elf = arena_new_of(s->a, struct elf_object);
+	f->elf->license = "GPL";
+	/* The newest is the one that indented lines belong to. */
+	if (f != &s->elves.v[s->elves.n - 1]) {
+		struct elf_file last = s->elves.v[s->elves.n - 1];
+
+		s->elves.v[s->elves.n - 1] = *f;
+		*f = last;
+	}
+	return 0;
+}
+
+static int map_type_parse(struct scenario *s, const char *name)
+{
+	for (uint32_t t = 1; t < 40; t++)
+		if (str_eq(map_type_name(s->a, t), name))
+			return (int)t;
+	return error_set(s->e, -EINVAL, "no map type %s", name);
+}
+
+static int do_map(struct scenario *s)
+{
+	struct elf_object *elf = s->elves.v[s->elves.n - 1].elf;
+	int type = map_type_parse(s, word(s, 2));
+	struct elf_map *maps;
+
+	if (type < 0)
+		return type;
+	maps = arena_calloc(s->a, elf->map_count + 1, sizeof(*maps));
+	for (size_t i = 0; i < elf->map_count; i++)
+		maps[i] = elf->maps[i];
+	maps[elf->map_count++] = (struct elf_map){
+		.name = arena_strdup(s->a, word(s, 1)),
+		.type = (uint32_t)type,
+		.key_size = 4,
+		.value_size = 4,
+		.max_entries = 64,
+	};
+	elf->maps = maps;
+	return 0;
+}
+
+static int do_program(struct scenario *s)
+{
+	struct elf_object *elf = s->elves.v[s->elves.n - 1].elf;
+	struct string_list used = split(s->a, option(s, "maps"));
+	uint32_t *maps = arena_calloc(s->a, used.n, sizeof(*maps));
+	struct elf_program *v = arena_calloc(s->a, elf->program_count + 1, sizeof(*v)), *p;
+
+	for (size_t i = 0; i < elf->program_count; i++)
+		v[i] = elf->programs[i];
+	p = &v[elf->program_count++];
+	elf->programs = v;
+	p->name = arena_strdup(s->a, word(s, 1));
+	p->frags = flag(s, "frags");
+	p->needed = flag(s, "needed");
+	p->section = p->frags ? "xdp.frags" : "xdp";
+	p->type = BPF_PROG_TYPE_XDP;
+	p->expected_attach_type = BPF_XDP;
+	for (size_t i = 0; i < used.n; i++) {
+		const struct elf_map *m = elf_find_map(elf, used.v[i]);
+
+		if (!m)
+			return error_set(s->e, -EINVAL, "no map %s", used.v[i]);
+		maps[i] = (uint32_t)(m - elf->maps);
+	}
+	p->maps = maps;
+	p->map_count = used.n;
+	return 0;
+}
+
+static const struct object_source *find_source(struct scenario *s, const char *path)
+{
+	struct object_source *source = arena_new_of(s->a, struct object_source);
+
+	source->path = arena_printf(s->a, "/etc/bpfshare.d/%s", path);
+	for (size_t i = 0; i < s->elves.n; i++) {
+		if (!str_eq(s->elves.v[i].name, path))
+			continue;
+		memcpy(source->sha256, s->elves.v[i].sha256, sizeof(source->sha256));
+		source->elf = s->elves.v[i].elf;
+		return source;
+	}
+	source->code = -ENOENT;
+	source->reason = "FileMissing";
+	source->message = arena_printf(s->a, "%s: No such file or directory", source->path);
+	return source;
+}
+
+/* --- the node ------------------------------------------------------------------------------- */
+
+static int do_interface(struct scenario *s)
+{
+	const char *alt = option(s, "alt"), *master = option(s, "master"), *group = option(s, "group");
+	struct observed_interface i = {
+		.name = word(s, 1),
+		.driver = option(s, "driver"),
+		.kind = option(s, "kind"),
+		.mac = option(s, "mac"),
+		.group = group ? (uint32_t)strtoul(group, NULL, 0) : 0,
+		.physical = flag(s, "physical"),
+		.loopback = flag(s, "loopback"),
+		.mtu = 1500,
+		.up = !flag(s, "down"),
+		.altnames = split(s->a, alt),
+	};
+
+	if (master) {
+		i.master_ifindex = (uint32_t)strtoul(master, NULL, 0);
+		i.master_kind = strchr(master, ':') + 1;
+	}
+	kern_fake_set_interface(s->kernel, &i);
+	if (flag(s, "no-native"))
+		kern_fake_refuse_native(s->kernel, word(s, 1));
+	return 0;
+}
+
+static int do_remove_interface(struct scenario *s)
+{
+	kern_fake_remove_interface(s->kernel, word(s, 1));
+	return 0;
+}
+
+static int do_rename_interface(struct scenario *s)
+{
+	kern_fake_rename_interface(s->kernel, word(s, 1), word(s, 2));
+	return 0;
+}
+
+static int do_foreign(struct scenario *s)
+{
+	(void)kern_fake_attach_foreign(s->kernel, word(s, 1), word(s, 2),
+				       str_eq(word(s, 3), "generic") ? XDP_GENERIC : XDP_DRIVER);
+	return 0;
+}
+
+static int do_detach(struct scenario *s)
+{
+	kern_fake_detach(s->kernel, word(s, 1));
+	return 0;
+}
+
+static int do_elsewhere(struct scenario *s)
+{
+	kern_fake_use_elsewhere(s->kernel, kern_fake_root(s->kernel, word(s, 1)));
+	return 0;
+}
+
+static int do_empty_slot(struct scenario *s)
+{
+	kern_fake_empty_slot(s->kernel, kern_fake_root(s->kernel, word(s, 1)), number(s, 2));
+	return 0;
+}
+
+static int do_lose_pin(struct scenario *s)
+{
+	kern_fake_lose_pin(s->kernel, word(s, 1), s->n > 2 ? word(s, 2) : NULL);
+	return 0;
+}
+
+static int do_lose_chain(struct scenario *s)
+{
+	kern_fake_remove_chain_dir(s->kernel, kern_fake_root(s->kernel, word(s, 1)));
+	return 0;
+}
+
+static const char *rest(const struct scenario *s, size_t from)
+{
+	const char *text = "";
+
+	for (size_t i = from; i < s->n; i++)
+		text = arena_printf(s->a, "%s%s%s", text, i > from ? " " : "", s->words[i]);
+	return text;
+}
+
+static int do_feature(struct scenario *s)
+{
+	kern_fake_set_feature(s->kernel, word(s, 1), false, rest(s, 2));
+	return 0;
+}
+
+static int do_no_bpffs(struct scenario *s)
+{
+	kern_fake_set_bpffs(s->kernel, false, false);
+	return 0;
+}
+
+static int do_host(struct scenario *s)
+{
+	s->node.host = arena_strdup(s->a, word(s, 1));
+	return 0;
+}
+
+static int do_kernel(struct scenario *s)
+{
+	struct kernel_version *v = &s->node.kernel;
+
+	if (sscanf(word(s, 1), "%u.%u.%u", &v->major, &v->minor, &v->patch) != 3)
+		return error_set(s->e, -EINVAL, "kernel X.Y.Z");
+	return 0;
+}
+
+static int do_label(struct scenario *s)
+{
+	*LIST_ADD(s->a, &s->labels) = (struct label){ arena_strdup(s->a, word(s, 1)),
+						      arena_strdup(s->a, word(s, 2)) };
+	s->settings.labels = s->labels.v;
+	s->settings.label_count = s->labels.n;
+	return 0;
+}
+
+static int do_mass_removal(struct scenario *s)
+{
+	s->settings.mass_removal_percent = number(s, 1);
+	s->settings.mass_removal_least = number(s, 2);
+	return 0;
+}
+
+static int do_mode(struct scenario *s)
+{
+	for (enum xdp_mode m = 0; m < XDP_MODE_COUNT; m++)
+		if (str_eq(xdp_mode_names[m], word(s, 1)))
+			s->settings.xdp.mode = m;
+	return 0;
+}
+
+static int do_group(struct scenario *s)
+{
+	kern_fake_add_name(s->kernel, &(struct observed_name){ .name = word(s, 1),
+							       .is_group = true,
+							       .id = number(s, 2) });
+	return 0;
+}
+
+static int do_user(struct scenario *s)
+{
+	kern_fake_add_name(s->kernel, &(struct observed_name){ .name = word(s, 1),
+							       .id = number(s, 2),
+							       .primary_gid = number(s, 3),
+							       .shared_group = flag(s, "shared") });
+	return 0;
+}
+
+static int do_mount(struct scenario *s)
+{
+	kern_fake_mount_foreign(s->kernel, word(s, 1));
+	return 0;
+}
+
+static int do_unmount(struct scenario *s)
+{
+	kern_fake_unmount_foreign(s->kernel, word(s, 1));
+	return 0;
+}
+
+static int do_pin(struct scenario *s)
+{
+	struct observed_pin pin = { word(s, 2), number(s, 3), number(s, 4), number(s, 5),
+				    (uint32_t)strtoul(word(s, 6), NULL, 8) };
+
+	kern_fake_set_pin(s->kernel, word(s, 1), &pin);
+	return 0;
+}
+
+/* --- faults ------------------------------------------------------------------------------------ */
+
+static int do_refuse(struct scenario *s)
+{
+	char sha256[SHA256_HEX];
+
+	hash_bytes(word(s, 1), strlen(word(s, 1)), sha256);
+	kern_fake_refuse_content(s->kernel, sha256);
+	return 0;
+}
+
+static int do_fail(struct scenario *s)
+{
+	static const char *const names[] = { "transient", "kernel", "foreign" };
+
+	for (enum failure_class c = 0; c < FAILURE_CLASS_COUNT; c++)
+		if (str_eq(names[c], word(s, 3)))
+			kern_fake_fail(s->kernel, number(s, 1), -(int)number(s, 2), c);
+	return 0;
+}
+
+static int do_crash(struct scenario *s)
+{
+	kern_fake_crash(s->kernel, number(s, 1));
+	return 0;
+}
+
+static int do_restart(struct scenario *s)
+{
+	kern_fake_restart(s->kernel);
+	driver_forget_failures(&s->driver);
+	return 0;
+}
+
+static int do_due(struct scenario *s)
+{
+	driver_failures_are_due(&s->driver);
+	return 0;
+}
+
+static int do_invalid(struct scenario *s)
+{
+	s->invalid.v = arena_calloc(s->a, 1, sizeof(char *));
+	s->invalid.v[s->invalid.n++] = arena_strdup(s->a, word(s, 1));
+	return 0;
+}
+
+/* --- plans ----------------------------------------------------------------------------------------- */
+
+static int read_file(struct scenario *s, const char *name, const char **ret, size_t *ret_size)
+{
+	FILE *f = fopen(arena_printf(s->a, "%s/%s", s->dir, name), "re");
+	cleanup(strbuf_done) struct strbuf b = { 0 };
+	char chunk[4096];
+	size_t n;
+
+	if (!f)
+		return error_set(s->e, -errno, "%s/%s: %s", s->dir, name, strerror(errno));
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		strbuf_addn(&b, chunk, n);
+	(void)fclose(f);
+	*ret = arena_dup(s->a, strbuf_get(&b), b.len + 1);
+	*ret_size = b.len;
+	return 0;
+}
+
+static int parse_files(struct scenario *s, struct fragment **v)
+{
+	for (size_t i = 0; i < s->files.n; i++) {
+		const char *text;
+		size_t size;
+		int r = read_file(s, s->files.v[i], &text, &size);
+
+		if (r < 0)
+			return r;
+		v[i] = config_parse(s->a, s->files.v[i], text, size, &s->settings);
+		if (!v[i]->valid) {
+			diags_format(&v[i]->diags, s->out);
+			return error_set(s->e, -EINVAL, "%s is invalid", s->files.v[i]);
+		}
+	}
+	return 0;
+}
+
+/* The given files, merged and judged; files given as `invalid` only appear as such. */
+static int read_desired(struct scenario *s, struct desired **ret)
+{
+	struct fragment **v = arena_calloc(s->a, s->files.n, sizeof(struct fragment *));
+	struct desired *d = arena_new_of(s->a, struct desired);
+	int r = parse_files(s, v);
+
+	if (r < 0)
+		return r;
+	config_merge(s->a, v, s->files.n, NULL, 0, d);
+	for (size_t i = 0; i < d->object_count; i++)
+		d->objects[i].source = find_source(s, d->objects[i].path);
+	config_judge(s->a, d, NULL);
+	d->file_count = s->files.n + s->invalid.n;
+	d->files = arena_calloc(s->a, d->file_count, sizeof(*d->files));
+	for (size_t i = 0; i < s->files.n; i++)
+		d->files[i] = (struct desired_file){ .path = s->files.v[i] };
+	for (size_t i = 0; i < s->invalid.n; i++)
+		d->files[s->files.n + i] = (struct desired_file){ .path = s->invalid.v[i],
+								  .state = FILE_INVALID,
+								  .in_force = IN_FORCE_NONE };
+	*ret = d;
+	return 0;
+}
+
+static int prepare(struct scenario *s)
+{
+	struct desired *d;
+	int r;
+
+	if (s->n > 1) {
+		s->files.v = arena_calloc(s->a, s->n, sizeof(char *));
+		s->files.n = 0;
+		for (size_t i = 1; i < s->n; i++)
+			s->files.v[s->files.n++] = arena_strdup(s->a, word(s, i));
+	}
+	r = read_desired(s, &d);
+	if (r == 0)
+		s->driver.in.desired = d;
+	return r;
+}
+
+static int do_plan(struct scenario *s)
+{
+	int r = prepare(s);
+	struct plan *plan;
+
+	if (r < 0)
+		return r;
+	plan = driver_plan(&s->driver);
+	transcript_plan(s->out, s->driver.pass, plan);
+	transcript_status(s->out, s->driver.pass, plan->status);
+	return 0;
+}
+
+static int apply(struct scenario *s)
+{
+	struct plan *plan = driver_plan(&s->driver);
+
+	for (size_t pass = 0; plan->op_count && pass < 10; pass++) {
+		if (pass)
+			strbuf_add(s->out, "again:\n");
+		transcript_plan(s->out, s->driver.pass, plan);
+		if (!driver_apply(&s->driver, plan))
+			strbuf_add(s->out, "(nothing was done)\n");
+		if (kern_fake_has_crashed(s->kernel)) {
+			strbuf_add(s->out, "(crash)\n");
+			return 0;
+		}
+		plan = driver_plan(&s->driver);
+	}
+	if (plan->op_count || plan->held_count)
+		transcript_plan(s->out, s->driver.pass, plan);
+	transcript_status(s->out, s->driver.pass, plan->status);
+	return 0;
+}
+
+static int do_apply(struct scenario *s)
+{
+	int r = prepare(s);
+
+	return r < 0 ? r : apply(s);
+}
+
+static int do_confirm(struct scenario *s)
+{
+	const struct plan *plan = driver_plan(&s->driver);
+	int r;
+
+	s->driver.in.confirmed = arena_strdup(s->a, plan->held_token);
+	r = apply(s);
+	s->driver.in.confirmed = NULL;
+	return r;
+}
+
+static int do_suspend(struct scenario *s)
+{
+	s->driver.in.suspended = true;
+	return 0;
+}
+
+static int do_resume(struct scenario *s)
+{
+	s->driver.in.suspended = false;
+	return 0;
+}
+
+static int do_purge(struct scenario *s)
+{
+	int r;
+
+	s->driver.in.purge = true;
+	r = apply(s);
+	s->driver.in.purge = false;
+	return r;
+}
+
+static int do_kernel_state(struct scenario *s)
+{
+	strbuf_add(s->out, kern_fake_ours(s->kernel, s->a));
+	return 0;
+}
+
+/* --- the story ------------------------------------------------------------------------------------- */
+
+static const struct command {
+	const char *name;
+	int (*run)(struct scenario *s);
+	size_t words; /* at least, without its name */
+} commands[] = {
+	{ "apply", do_apply, 0 },
+	{ "confirm", do_confirm, 0 },
+	{ "crash", do_crash, 1 },
+	{ "detach", do_detach, 1 },
+	{ "due", do_due, 0 },
+	{ "elf", do_elf, 2 },
+	{ "elsewhere", do_elsewhere, 1 },
+	{ "empty-slot", do_empty_slot, 2 },
+	{ "fail", do_fail, 3 },
+	{ "feature", do_feature, 1 },
+	{ "foreign", do_foreign, 3 },
+	{ "group", do_group, 2 },
+	{ "host", do_host, 1 },
+	{ "interface", do_interface, 1 },
+	{ "invalid", do_invalid, 1 },
+	{ "kernel", do_kernel, 1 },
+	{ "kernel-state", do_kernel_state, 0 },
+	{ "label", do_label, 2 },
+	{ "lose-chain", do_lose_chain, 1 },
+	{ "lose-pin", do_lose_pin, 1 },
+	{ "map", do_map, 2 },
+	{ "mass-removal", do_mass_removal, 2 },
+	{ "mode", do_mode, 1 },
+	{ "mount", do_mount, 1 },
+	{ "no-bpffs", do_no_bpffs, 0 },
+	{ "pin", do_pin, 6 },
+	{ "plan", do_plan, 0 },
+	{ "program", do_program, 1 },
+	{ "purge", do_purge, 0 },
+	{ "refuse", do_refuse, 1 },
+	{ "remove-interface", do_remove_interface, 1 },
+	{ "rename-interface", do_rename_interface, 2 },
+	{ "restart", do_restart, 0 },
+	{ "resume", do_resume, 0 },
+	{ "suspend", do_suspend, 0 },
+	{ "unmount", do_unmount, 1 },
+	{ "user", do_user, 3 },
+};
+
+static void split_line(struct scenario *s, char *line)
+{
+	char *save = NULL;
+
+	s->indented = isspace((unsigned char)*line);
+	s->n = 0;
+	for (char *w = strtok_r(line, " \t", &save); w && s->n < WORDS_MAX;
+	     w = strtok_r(NULL, " \t", &save)) {
+		if (*w == '#')
+			break;
+		s->words[s->n++] = w;
+	}
+}
+
+static int run_line(struct scenario *s, char *line)
+{
+	const char *text = arena_strdup(s->a, line);
+
+	split_line(s, line);
+	if (!s->n)
+		return 0;
+	if (!s->indented)
+		strbuf_addf(s->out, "$ %s\n", text);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (str_eq(commands[i].name, s->words[0]) && s->n > commands[i].words)
+			return commands[i].run(s);
+	return error_set(s->e, -EINVAL, "%s: no such command, or too few words: %s", s->dir, text);
+}
+
+static int tell(struct scenario *s)
+{
+	const char *text;
+	size_t size;
+	int r = read_file(s, "scenario", &text, &size);
+	char *copy = r < 0 ? NULL : arena_strdup(s->a, text), *save = NULL;
+
+	for (char *line = copy ? strtok_r(copy, "\n", &save) : NULL; line && r == 0;
+	     line = strtok_r(NULL, "\n", &save))
+		r = run_line(s, line);
+	if (r == 0 && *kern_fake_violations(s->kernel))
+		r = error_set(s->e, -EINVAL, "%s: %s", s->dir, kern_fake_violations(s->kernel));
+	return r;
+}
+
+int scenario_run(const char *dir, struct strbuf *out, struct error *e)
+{
+	cleanup(kern_fake_freep) struct kern_fake *kernel = kern_fake_new();
+	cleanup(arena_freep) struct arena *a = arena_new();
+	cleanup(strbuf_done) struct strbuf raw = { 0 };
+	struct scenario s = {
+		.a = a,
+		.dir = dir,
+		.kernel = kernel,
+		.settings = driver_settings,
+		.node = { .host = "node", .arch = "x86_64", .kernel = { 6, 12, 0 } },
+		.out = &raw,
+		.e = e,
+	};
+	int r;
+
+	driver_init(&s.driver, kernel);
+	s.driver.in.settings = &s.settings;
+	s.driver.in.node = &s.node;
+	r = tell(&s);
+	driver_done(&s.driver);
+	transcript_mask(out, strbuf_get(&raw));
+	return r;
+}

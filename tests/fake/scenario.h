@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * A story about one node, told in a file: what interfaces and object files there are, what
+ * others do, which configuration is applied. Its transcript holds every plan, status and state of the fake
+ * kernel. One command per line, `#` comments; indented lines belong to the `elf` before them:
+ *
+ *   elf FILE CONTENT            an object file; a repetition replaces it
+ *     map NAME TYPE
+ *     program NAME [frags] [needed] [maps=A,B]
+ *   interface NAME [driver=D] [kind=K] [mac=M] [group=N] [physical] [loopback] [alt=A]
+ *       [master=IFINDEX:KIND] [xdp] [no-native]
+ *   remove-interface NAME       rename-interface NAME TO
+ *   foreign NAME PROGRAM MODE   someone else's root (native, generic)
+ *   detach NAME                 someone switches the root off
+ *   elsewhere NAME              its root is also in use where nobody looks
+ *   empty-slot NAME SLOT        lose-pin INSTANCE [PROGRAM]    lose-chain NAME
+ *   feature NAME DETAIL…        is not available, because
+ *   no-bpffs
+ *   host NAME    kernel X.Y.Z   label KEY VALUE
+ *   mass-removal PERCENT LEAST  mode native|generic|…
+ *   group NAME GID              user NAME UID GID [shared]
+ *   mount PATH   unmount PATH   something foreign (over a share)
+ *   pin PATH NAME MAPID UID GID MODE
+ *   refuse CONTENT              the verifier does, from now on
+ *   fail N CODE CLASS           the n-th next operation (transient, kernel, foreign)
+ *   crash N                     after the n-th next step;  `restart` to go on
+ *   due                         the back-off of all failures has passed
+ *   invalid FILE                it is invalid and no good version of it is known
+ *   plan FILE…                  `apply FILE…` until nothing moves; without files: those of before
+ *   confirm  suspend  resume  purge    `apply` with it
+ *   kernel-state                what is in the kernel
+ */
+#pragma once
+
+#include "base/str.h"
+
+/*
+ * Tells the story of dir/scenario, whose files are beside it, into out. Hashes become
+ * numbers in order of appearance. -EINVAL with text for a command that is none.
+ */
+struct error;
+int scenario_run(const char *dir, struct strbuf *out, struct error *e);

@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+# Every file of examples/conf.d, on interfaces with the names that they mean.
+# shellcheck source=lib.sh disable=SC2119,SC2016
+. "$(dirname "$0")/lib.sh"
+examples=$(cd "$(dirname "$0")/../../examples/conf.d" && pwd)
+sandbox "$@"
+
+gid=4300
+cp /etc/group "$work/group"
+for group in netops dash dpdk; do
+	getent group $group >/dev/null || echo "$group:x:$((gid++)):" >>"$work/group"
+done
+mount --bind "$work/group" /etc/group # of this mount namespace only
+mount -t tmpfs -o mode=1777 tmpfs /tmp/ 2>/dev/null || bail "no /tmp of its own"
+mount --make-rshared /tmp
+
+cp "$examples"/*.yaml "$conf/"
+check "the examples are valid" ctl check "$conf"
+interface eth0 p0
+interface eth1 p1
+daemon_start
+check "and converge" converge --ready
+equal "four programs on each interface, in order" \
+	"block-list rate-limiter packet-counter af-xdp@eth0" \
+	"$(status_value '.chains[] | select(.interface=="eth0") | [.members[].object] | join(" ")')"
+
+shares=$run/shares
+counter() { tool get "$shares/dashboard/maps/packets" "$1" 0 8; } # by IP protocol
+in_peer "$builddir/tests/tools/testtool" send-udp p0 10 192.0.2.1 >/dev/null
+equal "the counter counts UDP" 10 "$(counter 11000000)"
+
+# 192.0.2.0/24: prefix length in host order, then the address
+check "an operator of netops blocks a prefix" as_user 4001 "$(getent group netops | cut -d: -f3)" \
+	"$builddir/tests/tools/testtool" put "$shares/block-list/maps/blocked_v4" 18000000c0000200 00000000000000000000000000000000
+in_peer "$builddir/tests/tools/testtool" send-udp p0 5 192.0.2.7 >/dev/null
+equal "its packets are dropped" 5 "$(tool get "$shares/block-list/maps/dropped" 00000000 0 8)"
+equal "and not counted behind it" 10 "$(counter 11000000)"
+
+in_peer "$builddir/tests/tools/testtool" send-udp p0 4000 198.51.100.1 >/dev/null
+limited=$(tool get "$shares/dashboard/maps/limited" 00000000 0 8)
+check "the limiter stops a burst ($limited of 4000)" test "$limited" -gt 0
+
+equal "each interface has an AF_XDP map of its own" 2 "$(for i in 0 1; do
+	tool open "/tmp/afxdp_dp/eth$i/xsks_map" rw
+done | sort -u | wc -l)"
+equal "where DPDK looks for it" "750 $(getent group dpdk | cut -d: -f3)" \
+	"$(stat -c '%a %g' /tmp/afxdp_dp/eth0)"
+equal "a dashboard user reads without privilege" "$(counter 11000000)" \
+	"$(as_user 4002 "$(getent group dash | cut -d: -f3)" "$builddir/tests/tools/testtool" get \
+		"$shares/dashboard/maps/packets" 11000000 0 8)"
+finish

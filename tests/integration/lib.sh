@@ -1,0 +1,311 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+#
+# For the integration tests: a sandbox of its own for each script (fresh network and mount
+# namespace, bpffs, directories), a daemon in it, and TAP on standard output.
+#
+#   +------------------ sandbox ------------------+      +---- peer ----+
+#   |  bpfshared      v0 (XDP under test) ========|======|==== p0       |
+#   |                 v1                  ========|======|==== p1       |
+#   +---------------------------------------------+      +--------------+
+#
+# A script sources this file, calls `sandbox "$@"` first, then check/ok/fail …, and `finish` last.
+# Nothing here sleeps for a fixed time: until() polls a condition with a bound.
+
+set -u
+
+builddir=${abs_builddir:-$PWD}
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+tap_count=0
+tap_failed=0
+
+skip_all() {
+	echo "1..0 # SKIP $*"
+	exit 0
+}
+
+bail() {
+	echo "Bail out! $*"
+	exit 99
+}
+
+ok() {
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $*"
+}
+
+not_ok() {
+	tap_count=$((tap_count + 1))
+	tap_failed=$((tap_failed + 1))
+	echo "not ok $tap_count - $*"
+}
+
+skip() { # name, reason
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
+
+diag() {
+	sed 's/^/# /'
+}
+
+# check NAME COMMAND...: the command must succeed; its output is shown if it does not.
+check() {
+	local name=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		ok "$name"
+	else
+		not_ok "$name"
+		printf '%s\n' "command: $*" "status: $?" "$output" | diag
+	fi
+}
+
+# refuse STATUS NAME COMMAND...: the command must exit with just this status.
+refuse() {
+	local want=$1 name=$2 output status
+	shift 2
+	output=$("$@" 2>&1)
+	status=$?
+	if [ "$status" = "$want" ]; then
+		ok "$name"
+	else
+		not_ok "$name"
+		printf '%s\n' "command: $*" "status: $status, wanted $want" "$output" | diag
+	fi
+}
+
+# equal NAME WANT GOT
+equal() {
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		not_ok "$1"
+		printf '%s\n' "wanted: $2" "got:    $3" | diag
+	fi
+}
+
+# matches NAME PATTERN TEXT: an extended regular expression somewhere in the text.
+matches() {
+	if grep -Eq -- "$2" <<<"$3"; then
+		ok "$1"
+	else
+		not_ok "$1"
+		printf '%s\n' "pattern: $2" "text:" "$3" | diag
+	fi
+}
+
+# until_true SECONDS COMMAND...: polls; succeeds as soon as the command does.
+until_true() {
+	local limit=$((SECONDS + $1 * patience))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $limit ] || return 1
+		sleep 0.02
+	done
+}
+
+# Emulated machines are slow; real time-outs would only measure that.
+patience=1
+[ -z "${VMRUN:-}" ] || patience=8
+
+finish() {
+	echo "1..$tap_count"
+	[ $tap_failed = 0 ]
+	exit
+}
+
+# --- the sandbox ---------------------------------------------------------------
+
+# Starts the script again inside; everything goes with the namespaces.
+sandbox() {
+	if [ -z "${BPFSHARE_SANDBOX:-}" ]; then
+		[ "$(id -u)" = 0 ] || skip_all "needs root"
+		exec env BPFSHARE_SANDBOX=1 unshare --net --mount --propagation private -- bash "$0" "$@"
+	fi
+	work=$(mktemp -d "${TMPDIR:-/tmp}/bpfshare-test.XXXXXX") || bail "no temporary directory"
+	chmod 755 "$work"
+	trap clean_up EXIT
+	mount -t tmpfs -o mode=755 tmpfs "$work" || skip_all "cannot mount in a namespace of its own"
+	mount --make-rshared "$work"
+	mkdir -p "$work"/{conf.d,objects,fs}
+	mount -t bpf bpf "$work/fs" 2>/dev/null || skip_all "cannot mount a bpffs"
+	chmod 711 "$work/fs"
+	conf=$work/conf.d run=$work/run state=$work/state bpffs=$work/fs/bpfshare
+	mkdir -p "$run" "$state"
+	echo '{}' >"$work/bpfshared.yaml"
+	cp "$builddir"/bpf/*.bpf.o "$conf/" 2>/dev/null || bail "no BPF objects in $builddir/bpf"
+	ip link set lo up
+	daemon_pid='' peer_pid=''
+}
+
+clean_up() {
+	local pid
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	[ -z "${KEEP:-}" ] || cp -a "$work" "$KEEP" 2>/dev/null
+	cd /
+	umount -Rl "$work" 2>/dev/null
+	rmdir "$work" 2>/dev/null
+}
+
+# interface NAME PEER: a veth pair, the peer in a namespace of its own.
+interface() {
+	if [ -z "$peer_pid" ]; then
+		unshare --net sleep infinity &
+		peer_pid=$!
+		until_true 5 different_netns "$peer_pid" || bail "no second network namespace"
+		in_peer ip link set lo up
+	fi
+	ip link add "$1" type veth peer name "$2" || bail "no veth"
+	ip link set "$2" netns "$peer_pid"
+	sysctl -qw "net.ipv6.conf.$1.disable_ipv6=1" 2>/dev/null
+	in_peer sysctl -qw "net.ipv6.conf.$2.disable_ipv6=1" 2>/dev/null
+	ip link set "$1" up
+	in_peer ip link set "$2" up
+}
+
+different_netns() {
+	[ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+
+in_peer() {
+	nsenter --net="/proc/$peer_pid/ns/net" -- "$@"
+}
+
+# send PEER COUNT: frames of the experimental ethertype, numbered through the whole script; they
+# arrive at its partner's XDP.
+sent=0
+send() {
+	in_peer "$builddir/tests/tools/testtool" send "$1" "$2" $sent >/dev/null
+	sent=$((sent + $2))
+}
+
+# flood PEER: sends in the background until flood_stop.
+flood() {
+	in_peer "$builddir/tests/tools/testtool" send "$1" 0 0 >/dev/null &
+	flood_pid=$!
+}
+
+flood_stop() {
+	kill -TERM "$flood_pid"
+	wait "$flood_pid"
+}
+
+tool() {
+	"$builddir/tests/tools/testtool" "$@"
+}
+
+# as_user UID GID COMMAND...: without any privilege.
+as_user() {
+	local uid=$1 gid=$2
+	shift 2
+	setpriv --reuid "$uid" --regid "$gid" --clear-groups --inh-caps=-all --bounding-set=-all -- "$@"
+}
+
+# --- the daemon ------------------------------------------------------------------
+
+daemon_options() {
+	printf '%s\n' --config "$work/bpfshared.yaml" --conf-dir "$conf" --run-dir "$run" \
+		--state-dir "$state" --bpffs "$bpffs" --log-level debug
+}
+
+once() {
+	local options
+	mapfile -t options < <(daemon_options)
+	"$builddir/bpfshared" "${options[@]}" --once "$@"
+}
+
+daemon_start() {
+	local options
+	mapfile -t options < <(daemon_options)
+	"$builddir/bpfshared" "${options[@]}" "$@" 2>>"$work/log" &
+	daemon_pid=$!
+	until_true 20 test -S "$run/status/status.sock" || {
+		diag <"$work/log"
+		bail "the daemon did not start"
+	}
+}
+
+daemon_stop() { # [SIGNAL]
+	kill "-${1:-TERM}" "$daemon_pid" 2>/dev/null
+	wait "$daemon_pid" 2>/dev/null
+	daemon_pid=''
+}
+
+ctl() {
+	"$builddir/bpfsharectl" --run-dir "$run" "$@"
+}
+
+converge() {
+	ctl wait --timeout $((20 * patience)) "$@" || {
+		{
+			ctl status
+			tail -20 "$work/log"
+		} 2>&1 | diag
+		return 1
+	}
+}
+
+# status_value FILTER: of `status --json`, by jq's language.
+status_value() {
+	ctl status --json | jq -r "$1"
+}
+
+# root_of INTERFACE: program id of the XDP root, nothing without one.
+root_of() {
+	ip -j -d link show dev "$1" | jq -r '.[0].xdp.prog.id // empty'
+}
+
+has_root() {
+	[ -n "$(root_of "$1")" ]
+}
+
+write() { # FILE: standard input becomes the file, by rename as editors and tools do
+	local tmp
+	tmp=$(dirname "$1")/.$(basename "$1").new
+	cat >"$tmp" && mv "$tmp" "$1"
+}
+
+show_log() {
+	diag <"$work/log"
+}
+
+# --- declarations ------------------------------------------------------------------
+
+# member NAME ID PRIORITY INTERFACE [ATTACHMENT KEYS]: an object whose program notes in the map
+# m1/trace which packets it saw; m1 must be the first.
+member() {
+	local name=$1 id=$2 priority=$3 interface=$4 more=${5:-} use=''
+	[ "$name" = m1 ] || use='maps: {trace: {use: m1/trace}}'
+	write "$conf/$name.yaml" <<-EOF
+		objects:
+		  $name:
+		    file: test_trace.bpf.o
+		    globals: {id: $id, verdict: ${verdict:-2}, ethertype: 0x88b5, record: ${record:-true}}
+		    $use
+		    programs:
+		      xdp_trace:
+		        attach:
+		          - {xdp: {interface: "$interface"}, priority: $priority${more:+, $more}}
+	EOF
+}
+
+# object_dir INSTANCE: where the version in force is pinned.
+object_dir() {
+	local found=("$bpffs/objects/$1"/*/)
+	printf '%s\n' "${found[0]%/}"
+}
+
+# trace_last: the ids of the members that saw the newest packet, in order.
+trace_last() {
+	tool trace "$(object_dir m1)/maps/trace" | tail -1 | cut -d: -f2 | xargs
+}
+
+# seen MEMBER: how many watched packets this member counted.
+seen() {
+	tool get "$(object_dir "$1")/maps/packets" 00000000 0 8
+}
