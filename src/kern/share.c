@@ -198,7 +198,7 @@ static int place_open(const struct work *w, struct share_place *ret)
 	int r = -ESTALE;
 
 	for (int i = 0; r == -ESTALE && i < 5; i++) {
-		r = mountinfo_read(w->a, "self", &mounts, w->e);
+		r = share_read_mounts(w->a, &mounts, w->e);
 		if (r == 0)
 			r = share_place_open(w->c, w->a, &mounts, w->share->path, ret, w->e);
 	}
@@ -254,6 +254,20 @@ static int place_collapse(const struct work *w, struct share_place *place)
 
 /* Mounting */
 
+static int instance_create(const struct work *w, int *ret_mount)
+{
+	const char *source = layout_mount_source(w->a, w->c->tag, w->share->share);
+	cleanup(closep) int mount = -1;
+	int r = mount_create_bpffs(source, &mount, w->e);
+
+	if (r < 0)
+		return r;
+	if (!mount_keeps_source() && symlinkat(source, mount, SHARE_MARK) < 0)
+		return error_set(w->e, -errno, "mark the share as ours: %s", error_string(errno));
+	*ret_mount = take_fd(mount);
+	return 0;
+}
+
 static int instance_build(const struct work *w, int *ret_mount)
 {
 	const struct op_share *s = w->share;
@@ -261,12 +275,10 @@ static int instance_build(const struct work *w, int *ret_mount)
 	cleanup(closep) int mount = -1;
 	int r = open_maps_init(&maps, w);
 
-	if (r < 0)
-		return r;
-	r = mount_create_bpffs(layout_mount_source(w->a, w->c->tag, s->share), &mount, w->e);
-	if (r < 0)
-		return r;
-	r = put_all(w, mount, &maps);
+	if (r == 0)
+		r = instance_create(w, &mount);
+	if (r == 0)
+		r = put_all(w, mount, &maps);
 	if (r == 0)
 		r = set_owner(mount, NULL, s, s->mode, w->e);
 	if (r == 0 && s->read_only)
@@ -317,7 +329,7 @@ static void note_propagation(const struct work *w, int mount)
 	bool is_root;
 
 	if (mount_identify(mount, &id, &is_root, NULL) < 0 ||
-	    mountinfo_read(w->a, "self", &mounts, NULL) < 0)
+	    share_read_mounts(w->a, &mounts, NULL) < 0)
 		return;
 	self = mountinfo_find(&mounts, id);
 	holder = self ? mountinfo_find(&mounts, self->parent) : NULL;
@@ -510,7 +522,7 @@ static bool place_is_covered(const struct work *w)
 {
 	struct mountinfo mounts;
 
-	if (mountinfo_read(w->a, "self", &mounts, NULL) < 0)
+	if (share_read_mounts(w->a, &mounts, NULL) < 0)
 		return false;
 	for (size_t i = 0; i < mounts.n; i++)
 		if (str_eq(mounts.v[i].path, w->share->path) &&

@@ -8,6 +8,15 @@
 /* Pins are made under '~' + alias and renamed; no alias can contain that character. */
 #define SHARE_TEMPORARY "~"
 
+/*
+ * A symbolic link in the instance that leads to what the mount's source should be, on kernels
+ * that do not keep that (mount_keeps_source()). Nobody follows it.
+ */
+#define SHARE_MARK "~~bpfshare"
+
+/* Reads mountinfo, and puts the mark of such instances in the place of their source. */
+int share_read_mounts(struct arena *a, struct mountinfo *ret, struct error *e);
+
 /* What is at the path of a share. */
 struct share_place {
 	int fd;                            /* O_PATH: root of the topmost mount or bare directory; -1: nothing */

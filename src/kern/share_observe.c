@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
  * Which mounts are ours, and what is in them. The source string of a mount is the
- * only mark. It is copied with the mount, so a bind mount that somebody made of a share
+ * only mark (or what stands for it, see SHARE_MARK). It is copied with the mount, so a bind mount that somebody made of a share
  * carries it too: of several mounts of one superblock only one is taken for ours, the
  * one at a path that was asked for, else one below the run directory, else the oldest.
  */
@@ -40,6 +40,37 @@ const char *share_of_mount(const struct kern_context *c, struct arena *a,
 	if (!str_eq(m->type, "bpf") || !str_eq(m->root, "/"))
 		return NULL;
 	return layout_mount_share(a, c->tag, m->source);
+}
+
+/* The mark in the instance, if the path leads to it: what is covered cannot be read. */
+static const char *read_mark(struct arena *a, const struct mountinfo_entry *m)
+{
+	cleanup(closep) int fd = -1;
+	char mark[256];
+	uint64_t id;
+	bool is_root;
+	ssize_t n;
+
+	if (path_open_present(m->path, &fd, NULL) < 0 || fd < 0 ||
+	    mount_identify(fd, &id, &is_root, NULL) < 0 || id != m->id)
+		return NULL;
+	n = readlinkat(fd, SHARE_MARK, mark, sizeof(mark));
+	return n > 0 ? arena_strndup(a, mark, (size_t)n) : NULL;
+}
+
+int share_read_mounts(struct arena *a, struct mountinfo *ret, struct error *e)
+{
+	int r = mountinfo_read(a, "self", ret, e);
+
+	for (size_t i = 0; r == 0 && i < ret->n; i++) {
+		struct mountinfo_entry *m = &ret->v[i];
+		const char *mark = NULL;
+
+		if (str_eq(m->type, "bpf") && str_eq(m->source, "none"))
+			mark = read_mark(a, m);
+		m->source = mark ? mark : m->source;
+	}
+	return r;
 }
 
 /* The mount that m is stacked on at the same path, or NULL. */
@@ -157,7 +188,7 @@ int share_observe_pins(struct arena *a, int place, struct observed_mount *ret, s
 		int r;
 
 		/* No pin of anybody's has a dot, only ., .. and what the kernel itself puts there (maps.debug). */
-		if (strchr(entry->d_name, '.'))
+		if (strchr(entry->d_name, '.') || str_eq(entry->d_name, SHARE_MARK))
 			continue;
 		r = observe_pin(a, fd, entry->d_name, LIST_ADD(a, &pins), e);
 		if (r == -ENOENT)
@@ -263,7 +294,7 @@ static bool is_copy(const struct observation *o, size_t index)
 
 static int observe_once(struct observation *o, const struct string_list *paths, struct error *e)
 {
-	int r = mountinfo_read(o->a, "self", &o->mounts, e);
+	int r = share_read_mounts(o->a, &o->mounts, e);
 
 	if (r < 0)
 		return r;

@@ -83,6 +83,15 @@ int mount_create_bpffs(const char *source, int *ret_mount, struct error *e)
 	return 0;
 }
 
+/* Where the source is taken, a second one is refused; where it is ignored, so is the second. */
+bool mount_keeps_source(void)
+{
+	cleanup(closep) int context = fsopen("bpf", FSOPEN_CLOEXEC);
+
+	return fsconfig(context, FSCONFIG_SET_STRING, "source", "a", 0) == 0 &&
+	       fsconfig(context, FSCONFIG_SET_STRING, "source", "b", 0) < 0;
+}
+
 int mount_move(int mount, int target, bool beneath, struct error *e)
 {
 	unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;

@@ -28,6 +28,12 @@ int mount_identify(int fd, uint64_t *ret_id, bool *ret_is_root, struct error *e)
 int mount_create_bpffs(const char *source, int *ret_mount, struct error *e);
 
 /*
+ * Whether a bpffs shows its source in mountinfo: from Linux 5.3 to 5.16 it is "none" whatever
+ * was asked for. Probed.
+ */
+bool mount_keeps_source(void);
+
+/*
  * Puts a detached mount onto the directory target, or between the mount whose root target is
  * and what that one is mounted on.
  */

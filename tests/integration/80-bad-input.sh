@@ -27,38 +27,33 @@ object() { # KEYS, on v1
 	[ -z "${3:-}" ] || printf '    %s\n' "$3"
 }
 
-printf 'objects: [\n  {]\n' | bad "not YAML" 'bad.yaml:2:[0-9]+'
-printf '\x00\x01\x02' | bad "binary" 'bad.yaml.*(NUL|control|UTF-8)'
-: | bad "an empty file" 'EmptyFile'
-{ printf 'description: '; head -c 1100000 /dev/zero | tr '\0' x; } | bad "a file of more than 1 MiB" 'bad.yaml.*(1 MiB|1048576|too large)'
-printf 'a: &x 1\nb: *x\n' | bad "an alias" 'dumper'
-printf 'version: 2\n' | bad "a newer format" 'NewerFormat'
+bad "not YAML" 'bad.yaml:2:[0-9]+' < <(printf 'objects: [\n  {]\n')
+bad "binary" 'bad.yaml.*(NUL|control|UTF-8)' < <(printf '\x00\x01\x02')
+bad "an empty file" 'EmptyFile' < <(:)
+bad "a file of more than 1 MiB" 'bad.yaml.*(1 MiB|1048576|too large)' < <({ printf 'description: '; head -c 1100000 /dev/zero | tr '\0' x; })
+bad "an alias" 'dumper' < <(printf 'a: &x 1\nb: *x\n')
+bad "a newer format" 'NewerFormat' < <(printf 'version: 2\n')
 
 echo "text" >"$conf/text.o"
-object text.o f | bad "not ELF" 'NotElf'
-object missing.o f | bad "no such object file" 'ObjectMissing.*missing.o'
-object test_trace.bpf.o no_such_function | bad "ELF without the function" 'NoSuchProgram.*no_such_function'
-object test_wrong_type.bpf.o tc_pass |
-	bad "wrong program type for the hook" 'WrongProgramType'
-object test_refused.bpf.o xdp_refused | bad "the verifier refuses" 'VerifierRefused'
-object test_trace.bpf.o xdp_trace 'globals: {no_such_global: 1}' | bad "unknown global" 'NoSuchVariable.*no_such_global'
-object test_trace.bpf.o xdp_trace 'globals: {id: -1}' | bad "a global out of range" 'BadGlobal'
-object test_trace.bpf.o xdp_trace 'maps: {packets: {max_entries: 0}}' | bad "max_entries 0" 'max_entries'
-object ../../etc/passwd f | bad "a path out of the directory" '\.\.'
+bad "not ELF" 'NotElf' < <(object text.o f)
+bad "no such object file" 'ObjectMissing.*missing.o' < <(object missing.o f)
+bad "ELF without the function" 'NoSuchProgram.*no_such_function' < <(object test_trace.bpf.o no_such_function)
+bad "wrong program type for the hook" 'WrongProgramType' < <(object test_wrong_type.bpf.o tc_pass)
+bad "the verifier refuses" 'VerifierRefused' < <(object test_refused.bpf.o xdp_refused)
+bad "unknown global" 'NoSuchVariable.*no_such_global' < <(object test_trace.bpf.o xdp_trace 'globals: {no_such_global: 1}')
+bad "a global out of range" 'BadGlobal' < <(object test_trace.bpf.o xdp_trace 'globals: {id: -1}')
+bad "max_entries 0" 'max_entries' < <(object test_trace.bpf.o xdp_trace 'maps: {packets: {max_entries: 0}}')
+bad "a path out of the directory" '\.\.' < <(object ../../etc/passwd f)
 ln -s /etc/hostname "$conf/link.o"
-object link.o f | bad "a link out of the directory" 'ObjectRefused.*link.o'
-object test_trace.bpf.o xdp_trace 'sha256: 0000000000000000000000000000000000000000000000000000000000000000' |
-	bad "another content than declared" 'Sha256Mismatch'
-printf 'objects:\n  m1:\n    file: test_trace.bpf.o\n' | bad "two owners of a name" 'm1.yaml'
-printf 'objects:\n  a: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{xdp: {interface: v1}, before: [b/xdp_trace]}]}}}\n  b: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{xdp: {interface: v1}, before: [a/xdp_trace]}]}}}\n' |
-	bad "a cycle of constraints" 'OrderCycle.*(a/xdp_trace.*b/xdp_trace|b/xdp_trace.*a/xdp_trace)'
-printf 'objects: {bad: {file: xsk_redirect.bpf.o, programs: {xdp_xsk_redirect: {attach: [{xdp: {interface: "v*"}}]}}}}\n' |
-	bad "an XSKMAP on two interfaces" 'PerDeviceMap.*instances: interface'
-printf 'objects: {bad: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{tc: {interface: v1}}]}}}}\n' |
-	bad "a hook of a later version" 'not supported by this version'
-printf 'shares: {bad: {maps: [m1/packets], targets: [{bpffs: {group: no-such-group-here}}]}}\n' | bad "no such group" 'NoSuchGroup'
-printf 'shares: {bad: {maps: [m1/nothing], targets: [{bpffs: {}}]}}\n' | bad "a share of a map that is not there" 'NoSuchMap'
-printf 'shares: {bad: {maps: [m1/packets], targets: [{bpffs: {mode: 0750}}]}}\n' | bad "an unquoted mode" 'quote'
+bad "a link out of the directory" 'ObjectRefused.*link.o' < <(object link.o f)
+bad "another content than declared" 'Sha256Mismatch' < <(object test_trace.bpf.o xdp_trace 'sha256: 0000000000000000000000000000000000000000000000000000000000000000')
+bad "two owners of a name" 'm1.yaml' < <(printf 'objects:\n  m1:\n    file: test_trace.bpf.o\n')
+bad "a cycle of constraints" 'OrderCycle.*(a/xdp_trace.*b/xdp_trace|b/xdp_trace.*a/xdp_trace)' < <(printf 'objects:\n  a: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{xdp: {interface: v1}, before: [b/xdp_trace]}]}}}\n  b: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{xdp: {interface: v1}, before: [a/xdp_trace]}]}}}\n')
+bad "an XSKMAP on two interfaces" 'PerDeviceMap.*instances: interface' < <(printf 'objects: {bad: {file: xsk_redirect.bpf.o, programs: {xdp_xsk_redirect: {attach: [{xdp: {interface: "v*"}}]}}}}\n')
+bad "a hook of a later version" 'not supported by this version' < <(printf 'objects: {bad: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{tc: {interface: v1}}]}}}}\n')
+bad "no such group" 'NoSuchGroup' < <(printf 'shares: {bad: {maps: [m1/packets], targets: [{bpffs: {group: no-such-group-here}}]}}\n')
+bad "a share of a map that is not there" 'NoSuchMap' < <(printf 'shares: {bad: {maps: [m1/nothing], targets: [{bpffs: {}}]}}\n')
+bad "an unquoted mode" 'quote' < <(printf 'shares: {bad: {maps: [m1/packets], targets: [{bpffs: {mode: 0750}}]}}\n')
 
 echo '{}' >"$conf/world.yaml"
 chmod 666 "$conf/world.yaml"
@@ -67,7 +62,7 @@ matches "is refused, with the remedy" 'world.yaml.*chmod' "$(ctl status)"
 rm "$conf/world.yaml"
 cp "$conf/test_version_1.bpf.o" "$conf/open.o"
 chmod 666 "$conf/open.o"
-object open.o xdp_version | bad "an object that anybody may write" 'ObjectRefused.*open.o'
+bad "an object that anybody may write" 'ObjectRefused.*open.o' < <(object open.o xdp_version)
 
 ctl status >"$work/before" || true
 check "after all that, all is well" converge
@@ -86,10 +81,12 @@ daemon_stop
 # the surroundings
 run_full=$work/full
 mkdir "$run_full"
-mount -t tmpfs -o size=4k,nr_inodes=4,mode=755 tmpfs "$run_full"
+mount -t tmpfs -o size=4k,nr_inodes=5,mode=755 tmpfs "$run_full"
 head -c 4096 /dev/zero >"$run_full/fill" 2>/dev/null
-matches "a full disk under the run directory" 'No space left on device' \
-	"$(timeout 20 "$builddir/bpfshared" --conf-dir "$conf" --run-dir "$run_full" --state-dir "$state" --bpffs "$bpffs" --once 2>&1)"
+check "a full disk under the run directory: --once needs none of it" "$builddir/bpfshared" --conf-dir "$conf" \
+	--run-dir "$run_full" --state-dir "$state" --bpffs "$bpffs" --once
+matches "the daemon does, and says so" 'No space left on device' \
+	"$(timeout 20 "$builddir/bpfshared" --conf-dir "$conf" --run-dir "$run_full" --state-dir "$state" --bpffs "$bpffs" 2>&1)"
 umount "$run_full"
 equal "and what runs goes on" "$good" "$(root_of v0)"
 
@@ -98,11 +95,14 @@ refuse 1 "not root" as_user 65534 65534 "$builddir/bpfshared" --conf-dir "$conf"
 matches "says so" 'root|CAP_' "$(as_user 65534 65534 "$builddir/bpfshared" --conf-dir "$conf" --run-dir "$run" --state-dir "$state" --bpffs "$bpffs" --once 2>&1)"
 
 mkdir "$work/plain"
-check "no bpffs: it is mounted" "$builddir/bpfshared" --conf-dir "$work/next" --conf-dir "$conf" \
+mkdir "$work/other.d"
+cp "$conf/test_trace.bpf.o" "$work/other.d/"
+echo 'objects: {m1: {file: test_trace.bpf.o, programs: {xdp_trace: {}}}}' >"$work/other.d/m1.yaml"
+check "no bpffs: it is mounted" "$builddir/bpfshared" --conf-dir "$work/other.d" \
 	--run-dir "$work/run2" --state-dir "$work/state2" --bpffs "$work/plain/bpfshare" --once
 equal "as a bpffs" bpf_fs "$(stat -f -c %T "$work/plain")"
 once >/dev/null
-matches "no permission to mount" 'mount.*(not permitted|denied)' "$(
+matches "no permission to mount" 'CAP_SYS_ADMIN.*mount' "$(
 	mkdir "$work/plain2"
 	setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin -- "$builddir/bpfshared" --conf-dir "$conf" \
 		--run-dir "$work/run3" --state-dir "$work/state3" --bpffs "$work/plain2/bpfshare" --once 2>&1

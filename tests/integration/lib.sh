@@ -186,7 +186,8 @@ send() {
 
 # flood PEER: sends in the background until flood_stop.
 flood() {
-	in_peer "$builddir/tests/tools/testtool" send "$1" 0 0 >/dev/null &
+	# not in_peer: in the background, the process to end would be a shell that waits for it
+	nsenter --net="/proc/$peer_pid/ns/net" -- "$builddir/tests/tools/testtool" send "$1" 0 0 >/dev/null &
 	flood_pid=$!
 }
 
