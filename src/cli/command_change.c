@@ -28,9 +28,9 @@ static void say_state(const struct cli *c, const json_t *answer, const char *wha
 
 	if (!c->json)
 		(void)printf("%s generation %.12s: %s\n", what, generation ? generation : "-",
-			     json_is_true(json_object_get(answer, "converged"))
-				     ? "converged"
-				     : "not converged; see 'bpfsharectl status'");
+			     json_is_true(json_object_get(answer, "converged")) ?
+				     "converged" :
+				     "not converged; see 'bpfsharectl status'");
 }
 
 int command_reload(struct cli *c)

@@ -10,7 +10,7 @@ static void print_events(const struct cli *c, const json_t *events)
 	const json_t *event;
 	size_t i;
 
-	json_array_foreach (events, i, event) {
+	json_array_foreach(events, i, event) {
 		if (c->json) {
 			(void)json_dumpf(event, stdout, JSON_COMPACT);
 			(void)putchar('\n');

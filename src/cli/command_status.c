@@ -19,7 +19,7 @@ static bool is_in(const json_t *list, const char *name)
 	size_t i, n = strlen(name);
 	const json_t *row;
 
-	json_array_foreach (list, i, row) {
+	json_array_foreach(list, i, row) {
 		const char *found = json_string_value(json_object_get(row, "name"));
 
 		if (found && strncmp(found, name, n) == 0 && (!found[n] || found[n] == '@'))
@@ -68,7 +68,7 @@ static json_t *rows_of(const json_t *status, const char *list, const char *key, 
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach (json_object_get(status, list), i, row) {
+	json_array_foreach(json_object_get(status, list), i, row) {
 		const char *found = json_string_value(json_object_get(row, key));
 		size_t n = strlen(name);
 

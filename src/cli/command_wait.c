@@ -76,7 +76,7 @@ static void explain(const struct cli *c, const json_t *status, const char *list,
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach (json_object_get(status, list), i, row) {
+	json_array_foreach(json_object_get(status, list), i, row) {
 		const char *name = json_string_value(json_object_get(row, "name"));
 		const char *state = json_string_value(json_object_get(row, "state"));
 		const char *message = json_string_value(json_object_get(row, "message"));
@@ -92,7 +92,7 @@ static void explain_files(const json_t *status)
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach (json_object_get(status, "files"), i, row) {
+	json_array_foreach(json_object_get(status, "files"), i, row) {
 		const char *path = json_string_value(json_object_get(row, "path"));
 		const char *state = json_string_value(json_object_get(row, "state"));
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
+#include "base/macros.h"
 
 void bind_error(struct bind *b, const struct origin *at, const char *hint, const char *fmt, ...)
 {
@@ -204,9 +204,9 @@ const char *bind_text(struct bind *b, const char *what, const struct value *v,
 	if (v->kind != VALUE_STRING &&
 	    !(rule->numbers && v->kind >= VALUE_BOOL && v->kind <= VALUE_FLOAT)) {
 		bind_error(b, &v->origin,
-			   v->kind >= VALUE_BOOL && v->kind <= VALUE_FLOAT
-				   ? arena_printf(b->arena, "put it in quotes: \"%s\"", v->text)
-				   : NULL,
+			   v->kind >= VALUE_BOOL && v->kind <= VALUE_FLOAT ?
+				   arena_printf(b->arena, "put it in quotes: \"%s\"", v->text) :
+				   NULL,
 			   "'%s' must be a string, not %s", what, describe(v));
 		return NULL;
 	}

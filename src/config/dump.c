@@ -3,12 +3,13 @@
  * The canonical form of what files declare: sorted, one spelling of everything, every default
  * that is a choice written out, and nothing of what was left out where leaving out means "none".
  */
+#include "config/config.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/macros.h"
-#include "config/config.h"
 #include "config/utf8.h"
 
 /* ---- scalars ---- */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* The list `attach` of a program: hook, place and order of each attachment. */
+#include "config/fields.h"
+
 #include <string.h>
 
 #include "base/macros.h"
-#include "config/fields.h"
 
 static const char *selector_fault(const char *s)
 {

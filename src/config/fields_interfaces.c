@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* `interfaces`: which interfaces a set selects, and what holds for their XDP chains. */
+#include "config/fields.h"
+
 #include <string.h>
 
-#include "base/macros.h"
 #include "config/config.h"
-#include "config/fields.h"
 
 /* linux/if.h and linux/netdevice.h; both with the final NUL. */
 #define IFNAME_SIZE  16

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* `objects`: an ELF file, what is set in it before it is loaded, and its programs. */
+#include "config/fields.h"
+
 #include <string.h>
 
 #include "base/macros.h"
-#include "base/num.h"
 #include "config/config.h"
-#include "config/fields.h"
 
 /* A kernel version has small numbers; more digits are a typing error. */
 #define VERSION_PART_MAX 65535
@@ -152,9 +152,9 @@ static void bind_when(struct bind *b, const struct field *f, const struct value 
 
 static const char *sha256_fault(const char *s)
 {
-	return strlen(s) == 64 && strspn(s, "0123456789abcdefABCDEF") == 64
-		       ? NULL
-		       : "is not 64 hexadecimal digits";
+	return strlen(s) == 64 && strspn(s, "0123456789abcdefABCDEF") == 64 ?
+		       NULL :
+		       "is not 64 hexadecimal digits";
 }
 
 static void bind_sha256(struct bind *b, const struct field *f, const struct value *v, void *dst)

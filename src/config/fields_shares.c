@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* `shares`: which maps, under which alias, and where consumers find them. */
+#include "config/fields.h"
+
 #include <string.h>
 
-#include "base/macros.h"
 #include "base/num.h"
 #include "config/config.h"
-#include "config/fields.h"
 
 /* linux/limits.h: PATH_MAX with the final NUL, without the alias and its slash. */
 #define PATH_BYTES_MAX (4096 - 1 - LIMIT_NAME - 1)

@@ -5,10 +5,7 @@
  */
 #include "config/graph.h"
 
-#include <stdint.h>
 #include <string.h>
-
-#include "base/macros.h"
 
 /* The edges by one of their ends: those of node i are to[first[i]] up to to[first[i + 1]]. */
 struct adjacency {

@@ -13,12 +13,11 @@
  *   struct         a mapping of members
  *   union          a mapping of one member
  */
-#include <stdio.h>
+#include "config/judge.h"
+
 #include <string.h>
 
-#include "base/macros.h"
 #include "config/bind.h"
-#include "config/judge.h"
 
 /* The way from the variable to what is being set, for messages: cfg.ports[3]. */
 struct place {
@@ -85,14 +84,13 @@ static void add_integer(struct encoder *e, uint32_t offset, uint32_t size, uint6
 	bool little = *(const unsigned char *)&probe == 1;
 
 	for (uint32_t i = 0; i < size; i++)
-		bytes[little ? i : size - 1 - i] = (unsigned char)(i < 8 ? number >> 8 * i : 0);
+		bytes[little ? i : size - 1 - i] = (unsigned char)(number >> 8 * i);
 }
 
 static void encode_integer(struct encoder *e, const struct place *p, const struct shape *s,
 			   uint32_t offset, const struct value *v)
 {
-	unsigned int bits = MIN(s->size, 8u) * 8;
-	uint64_t max = UINT64_MAX >> (64 - bits), min = 0;
+	uint64_t max = UINT64_MAX >> (64 - s->size * 8), min = 0;
 
 	if (v->kind != VALUE_INTEGER) {
 		bad_type(e, p, v, "an integer");
@@ -262,9 +260,24 @@ static void encode_members(struct encoder *e, const struct place *p, const struc
 	}
 }
 
+static bool is_unsupported(const struct shape *s)
+{
+	bool composite = s->kind == SHAPE_ARRAY || s->kind == SHAPE_STRUCT ||
+			 s->kind == SHAPE_UNION;
+
+	return s->kind == SHAPE_UNSUPPORTED || (!composite && (s->size == 0 || s->size > 8));
+}
+
 static void encode(struct encoder *e, const struct place *p, const struct shape *s, uint32_t offset,
 		   const struct value *v)
 {
+	if (is_unsupported(s)) {
+		bad_value(
+			e, p, v,
+			"what can be set is integers, bool, enums, and arrays and structs of these",
+			"has a type that cannot be set from a file");
+		return;
+	}
 	switch (s->kind) {
 	case SHAPE_INTEGER:
 		encode_integer(e, p, s, offset, v);
@@ -286,8 +299,6 @@ static void encode(struct encoder *e, const struct place *p, const struct shape 
 		encode_members(e, p, s, offset, v);
 		break;
 	case SHAPE_UNSUPPORTED:
-		bad_value(e, p, v, "integers, bool, enums, char arrays, arrays, structs can be set",
-			  "has a type that cannot be set from a file");
 		break;
 	}
 }

@@ -5,11 +5,11 @@
  * interface that is named, or behind one and the same pattern or set. What meets on a node is
  * judged again when its chain is planned.
  */
+#include "config/judge.h"
+
 #include <string.h>
 
-#include "base/macros.h"
 #include "config/graph.h"
-#include "config/judge.h"
 
 struct node {
 	struct object_decl *object;

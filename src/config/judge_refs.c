@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* What refers to something else: maps.use, @set, and the maps of shares. */
+#include "config/judge.h"
+
 #include <string.h>
 
-#include "base/macros.h"
 #include "config/graph.h"
-#include "config/judge.h"
 
 const char *judge_cycle(struct judge *j, const char *const *names, size_t n)
 {
@@ -183,8 +183,8 @@ void judge_sets(struct judge *j)
 static void judge_share_map(struct judge *j, const struct share_map *m)
 {
 	const char *at = strchr(m->object, '@');
-	const char *name =
-		at ? arena_strndup(j->scratch, m->object, (size_t)(at - m->object)) : m->object;
+	const char *name = at ? arena_strndup(j->scratch, m->object, (size_t)(at - m->object)) :
+				m->object;
 	const struct object_decl *o = desired_find_object(j->desired, name);
 	const struct elf_object *elf = o ? judge_elf(o) : NULL;
 	const struct elf_map *map = elf ? elf_find_map(elf, m->map) : NULL;

@@ -162,8 +162,8 @@ static const struct claim *find_winner(const struct merge *m, const struct claim
 
 		if (rival == claim || !claims_collide(claim, rival))
 			continue;
-		if (same_file ? rival < claim
-			      : rival->accepted || (rival->running && !claim->running))
+		if (same_file ? rival < claim :
+				rival->accepted || (rival->running && !claim->running))
 			return rival;
 	}
 	return NULL;
@@ -172,8 +172,8 @@ static const struct claim *find_winner(const struct merge *m, const struct claim
 static void report_loss(struct merge *m, const struct claim *claim, const struct claim *winner)
 {
 	struct diags *diags = &m->fragments[claim->fragment]->diags;
-	const char *why =
-		winner->running && !claim->running ? "which is in force" : "which comes first";
+	const char *why = winner->running && !claim->running ? "which is in force" :
+							       "which comes first";
 
 	if (winner->fragment == claim->fragment)
 		why = "in this same file";

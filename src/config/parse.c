@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* The top of a configuration file and of bpfshared.yaml. */
+#include "config/config.h"
+
 #include <string.h>
 
 #include "base/macros.h"
-#include "config/config.h"
 #include "config/doc.h"
 #include "config/fields.h"
 

@@ -162,9 +162,9 @@ static size_t count_of(const struct server *s, uid_t uid, bool any)
 		const struct connection *c = s->control->connections[i];
 
 		n += connection_is_control(c) == s->changes &&
-				     (any || connection_peer(c)->uid == uid)
-			     ? 1
-			     : 0;
+				     (any || connection_peer(c)->uid == uid) ?
+			     1 :
+			     0;
 	}
 	return n;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 #include "daemon/methods.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -324,9 +325,9 @@ static void get_interface_description(const struct request *q)
 		(void)invalid(q, "interface");
 		return;
 	}
-	text = str_eq(name, VARLINK_INTERFACE) ? interface_description
-	       : str_eq(name, SERVICE)         ? service_description
-					       : NULL;
+	text = str_eq(name, VARLINK_INTERFACE) ? interface_description :
+	       str_eq(name, SERVICE)           ? service_description :
+						 NULL;
 	if (text)
 		connection_reply(q->connection, json_pack("{s:s}", "description", text), false);
 	else
@@ -369,7 +370,7 @@ static bool parameters_are_known(const struct request *q, const struct method *m
 	const char *name;
 	json_t *value;
 
-	json_object_foreach ((json_t *)q->call.parameters, name, value)
+	json_object_foreach((json_t *)q->call.parameters, name, value)
 		if (!takes(method, name))
 			return invalid(q, name);
 	return true;
@@ -381,14 +382,15 @@ static bool may_change(const struct request *q, const struct method *method)
 	struct connection *c = q->connection;
 	struct error e = { 0 };
 
-	if (!connection_is_control(c))
-		(void)error_set(&e, -1, "this socket is for reading only");
-	else
-		(void)peer_is_allowed(connection_peer(c), connection_fd(c),
-				      manager_control_group(q->manager), &e);
-	if (!e.code)
-		return true;
-	log_warning("control socket: %s refused: %s", method->name, e.text);
+	if (!connection_is_control(c)) {
+		/* Not logged: anybody may do this as often as they like. */
+		(void)error_set(&e, -EPERM, "this socket is for reading only");
+	} else {
+		if (peer_is_allowed(connection_peer(c), connection_fd(c),
+				    manager_control_group(q->manager), &e) == 0)
+			return true;
+		log_warning("control socket: %s refused: %s", method->name, e.text);
+	}
 	connection_error(c, SERVICE ".PermissionDenied", json_pack("{s:s?}", "message", e.text));
 	return false;
 }

@@ -127,8 +127,8 @@ int watch_mounts_new(const struct watch_target *t, struct watch_mounts **ret, st
 
 	w->target = *t;
 	w->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	r = w->fd < 0 ? -errno
-		      : sd_event_add_io(t->event, &w->source, w->fd, EPOLLPRI, on_mounts, w);
+	r = w->fd < 0 ? -errno :
+			sd_event_add_io(t->event, &w->source, w->fd, EPOLLPRI, on_mounts, w);
 	if (r < 0) {
 		watch_mounts_free(w);
 		return error_set(e, r, "cannot watch /proc/self/mountinfo: %s; is /proc mounted?",

@@ -21,7 +21,8 @@ static char *parent_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
-	return !slash || slash == path ? xstrdup("/") : xasprintf("%.*s", (int)(slash - path), path);
+	return !slash || slash == path ? xstrdup("/") :
+					 xasprintf("%.*s", (int)(slash - path), path);
 }
 
 /* 1: a bpffs, 0: another file system or nothing there. */
@@ -36,14 +37,18 @@ static int path_is_bpffs(const char *path, struct error *e)
 	return error_set(e, -errno, "statfs %s: %s", path, error_string(errno));
 }
 
-/* 1: root's and closed to others' writing; a bpffs mounted by others can be 1777, where anybody makes directories. */
+/*
+ * 1: root's and closed to others' writing; a bpffs mounted by others can be 1777, where anybody
+ * makes directories.
+ */
 static int directory_is_ours(int dirfd, const char *name, struct error *e)
 {
 	struct stat st;
 
 	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 :
-					 error_set(e, -errno, "stat %s: %s", name, error_string(errno));
+		return errno == ENOENT ?
+			       0 :
+			       error_set(e, -errno, "stat %s: %s", name, error_string(errno));
 	return S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
@@ -100,16 +105,20 @@ static int mount_parent(const struct kern_context *c, const char **ret_reason, s
 		return error_prefix(e, r, "%s", parent);
 	if (is_root) {
 		*ret_reason = "PathInUse";
-		return error_set(e, -EBUSY, "%s is a mount of another file system; unmount it or give another --bpffs",
-				 parent);
+		return error_set(
+			e, -EBUSY,
+			"%s is a mount of another file system; unmount it or give another --bpffs",
+			parent);
 	}
 	r = path_is_empty(target, e);
 	if (r < 0)
 		return error_prefix(e, r, "%s", parent);
 	if (r == 0) {
 		*ret_reason = "PathNotEmpty";
-		return error_set(e, -ENOTEMPTY, "%s is not empty: a bpf file system there would hide what it holds",
-				 parent);
+		return error_set(
+			e, -ENOTEMPTY,
+			"%s is not empty: a bpf file system there would hide what it holds",
+			parent);
 	}
 	r = mount_create_bpffs("bpf", &mount, e);
 	if (r == 0)
@@ -130,8 +139,9 @@ static int make_part(int dirfd, const char *name, const char **ret_reason, struc
 	if (r != 0)
 		return MIN(r, 0);
 	*ret_reason = "UntrustedPath";
-	return error_set(e, -EPERM, "%s is there and is not a directory that only root can write to; remove it",
-			 name);
+	return error_set(
+		e, -EPERM,
+		"%s is there and is not a directory that only root can write to; remove it", name);
 }
 
 static int make_directory(const struct kern_context *c, const char **ret_reason, struct error *e)

@@ -27,7 +27,10 @@
 
 _Static_assert(LIMIT_CHAIN_TAILCALL == TAILCALL_SLOT_COUNT_MAX, "the dispatcher's slots");
 
-/* How long a dispatcher that nobody uses any more may take to go: its last reference may wait for RCU. */
+/*
+ * How long a dispatcher that nobody uses any more may take to go: a removed pin lets go of it
+ * only in a callback after a grace period.
+ */
 #define GONE_POLLS   250
 #define GONE_POLL_NS (1000 * 1000)
 
@@ -198,7 +201,8 @@ static int load(struct arena *a, const struct op_chain *op, struct tailcall_disp
 static int slot_fill(const struct kern_context *c, struct arena *a, int members_fd, uint32_t slot,
 		     const struct program_ref *member, struct op_result *ret)
 {
-	const char *pin = layout_program_pin(a, member->instance, member->version, member->function);
+	const char *pin =
+		layout_program_pin(a, member->instance, member->version, member->function);
 	cleanup(closep) int fd = -1;
 	int r;
 
@@ -210,9 +214,10 @@ static int slot_fill(const struct kern_context *c, struct arena *a, int members_
 	r = -errno;
 	error_set(&ret->error, r, "%s/%s cannot be put into slot %u: %s%s", member->instance,
 		  member->function, slot, error_string(r),
-		  r == -EINVAL ? "; all members of a chain must be XDP programs for an interface and "
-				 "be loaded alike, with or without frags, and not bound to a device" :
-				 "");
+		  r == -EINVAL ?
+			  "; all members of a chain must be XDP programs for an interface and "
+			  "be loaded alike, with or without frags, and not bound to a device" :
+			  "");
 	return fail(ret, r, "MemberRefused");
 }
 
@@ -251,7 +256,8 @@ void chain_build(const struct kern_context *c, struct arena *a, const struct op 
 		return;
 	for (uint32_t slot = 0; slot < chain->member_count; slot++)
 		if (chain->members[slot].instance &&
-		    slot_fill(c, a, bpf_map__fd(d->maps.members), slot, &chain->members[slot], ret) < 0)
+		    slot_fill(c, a, bpf_map__fd(d->maps.members), slot, &chain->members[slot],
+			      ret) < 0)
 			return;
 	r = pin_program_info(a, bpf_program__fd(d->progs.bpfshare_chain), &program, &ret->error);
 	if (r < 0) {
@@ -281,8 +287,8 @@ void chain_slot_set(const struct kern_context *c, struct arena *a, const struct 
 	} else if (member) {
 		(void)slot_fill(c, a, fd, slot, member, ret);
 	} else if (bpf_map_delete_elem(fd, &slot) < 0 && errno != ENOENT) {
-		r = error_set(&ret->error, -errno, "slot %u of chain %u cannot be emptied: %s", slot,
-			      op->chain.id, error_string(errno));
+		r = error_set(&ret->error, -errno, "slot %u of chain %u cannot be emptied: %s",
+			      slot, op->chain.id, error_string(errno));
 		fail(ret, r, "MemberRefused");
 	}
 }
@@ -321,11 +327,14 @@ static int dispatcher_stays(uint32_t id, struct error *e)
 {
 	const struct timespec pause = { .tv_nsec = GONE_POLL_NS };
 
+	/* Hurries up callbacks that a kernel saves up to spare power; anything else is for the poll. */
+	(void)grace_wait_by_membarrier();
 	for (int i = 0; i < GONE_POLLS; i++) {
 		uint32_t next = 0;
 
 		if (bpf_prog_get_next_id(id - 1, &next) < 0 && errno != ENOENT)
-			return error_set(e, -errno, "cannot list programs: %s", error_string(errno));
+			return error_set(e, -errno, "cannot list programs: %s",
+					 error_string(errno));
 		if (next != id)
 			return 0;
 		(void)nanosleep(&pause, NULL);
@@ -358,10 +367,12 @@ static int still_used(const struct kern_context *c, struct arena *a, uint32_t id
 
 	if (r < 0)
 		return r;
-	return error_set(e, -EBUSY,
-			 "dispatcher %u is still in use outside of what bpfshare sees: by an "
-			 "interface in another network namespace, a link or an open descriptor; it is "
-			 "kept until that ends", id);
+	return error_set(
+		e, -EBUSY,
+		"dispatcher %u is still in use outside of what bpfshare sees: by an "
+		"interface in another network namespace, a link or an open descriptor; it is "
+		"kept until that ends",
+		id);
 }
 
 /* Takes the dispatcher's pin away if that makes the kernel free it, else leaves it as it was. */

@@ -15,7 +15,8 @@ static _Thread_local struct libbpf_words *current;
 /* Says only that there was a failure, after the line that says which. */
 static bool is_empty_talk(const char *s)
 {
-	return str_starts(s, "failed to load object") || str_starts(s, "failed to load BPF skeleton");
+	return str_starts(s, "failed to load object") ||
+	       str_starts(s, "failed to load BPF skeleton");
 }
 
 static int print(enum libbpf_print_level level, const char *fmt, va_list args)

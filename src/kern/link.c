@@ -102,7 +102,10 @@ static bool is_listed(const struct link_list *l, size_t count, uint32_t id)
 	return false;
 }
 
-/* What lost its pin and is held by a descriptor only, or what somebody else attached of ours. */
+/*
+ * What lost its pin and is held by a descriptor only, or what somebody else attached of ours. One
+ * that is on no interface is about to go: a pin lets go of its link some time after the unlink.
+ */
 static int observe_unpinned(struct arena *a, const struct observed *o, struct link_list *l,
 			    struct error *e)
 {
@@ -118,7 +121,7 @@ static int observe_unpinned(struct arena *a, const struct observed *o, struct li
 		r = link_get(id, &link, e);
 		if (r < 0)
 			return r;
-		if (r > 0 && program_is_ours(o, link.program_id))
+		if (r > 0 && link.ifindex && program_is_ours(o, link.program_id))
 			*LIST_ADD(a, &l->list) = link;
 	}
 	if (errno != ENOENT)
@@ -217,6 +220,7 @@ int link_remove(const struct kern_context *c, struct arena *a, uint32_t id, uint
 		return r < 0 ? r : 0;
 	/* At once, even if somebody else holds a descriptor of it. */
 	if (bpf_link_detach(fd) < 0)
-		return error_set(e, -errno, "cannot detach link id %u: %s", id, error_string(errno));
+		return error_set(e, -errno, "cannot detach link id %u: %s", id,
+				 error_string(errno));
 	return pin_remove(link_pin(c, a, id), e);
 }

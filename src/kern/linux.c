@@ -51,10 +51,11 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	struct kern_linux *k;
 
 	if (o->bpffs_dir[0] != '/' || str_ends(o->bpffs_dir, "/") || o->run_dir[0] != '/')
-		return error_set(e, -EINVAL,
-				 "the bpffs directory '%s' and the run directory '%s' must be absolute "
-				 "paths, and the first must not end in a slash",
-				 o->bpffs_dir, o->run_dir);
+		return error_set(
+			e, -EINVAL,
+			"the bpffs directory '%s' and the run directory '%s' must be absolute "
+			"paths, and the first must not end in a slash",
+			o->bpffs_dir, o->run_dir);
 	libbpf_words_silence();
 	k = xnew(struct kern_linux);
 	k->options = *o;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * A line is "ID PARENT MAJOR:MINOR ROOT PATH OPTIONS [TAG...] - TYPE SOURCE SUPER-OPTIONS", fields apart by one
- * blank, blanks within a field as \040 (proc(5)). A line that is not understood fails the
- * whole: a mount that is overlooked would read as one that is not there.
+ * A line is "ID PARENT MAJOR:MINOR ROOT PATH OPTIONS [TAG...] - TYPE SOURCE SUPER-OPTIONS",
+ * fields apart by one blank, blanks within a field as \040 (proc(5)). A line that is not
+ * understood fails the whole: a mount that is overlooked would read as one that is not there.
  */
 #include "kern/mountinfo.h"
 
@@ -19,7 +19,10 @@
 
 #define READ_BYTES 65536
 
-/* Cuts the next field off; NULL at the end of the line. An empty field (a source can be "") is one. */
+/*
+ * Cuts the next field off; NULL at the end of the line. An empty field (a source can be "") is
+ * one.
+ */
 static char *next_field(char **line)
 {
 	return *line ? strsep(line, " ") : NULL;

@@ -19,7 +19,7 @@
 #include "kern/context.h"
 
 #define BUFFER_LEAST 4096
-#define BUFFER_MOST (16 * 1024 * 1024) /* a group can have very many members */
+#define BUFFER_MOST  (16 * 1024 * 1024) /* a group can have very many members */
 
 /* (uid_t)-1 means "leave alone" to chown(2). */
 #define ID_MAX (UINT32_MAX - 1)

@@ -24,7 +24,8 @@ int netlink_open(struct netlink *n, struct error *e)
 	n->sequence = 0;
 	n->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!n->socket)
-		return error_set(e, -errno, "cannot open a netlink socket: %s", error_string(errno));
+		return error_set(e, -errno, "cannot open a netlink socket: %s",
+				 error_string(errno));
 	/* Without these the answers say less, and are still answers. */
 	(void)mnl_socket_setsockopt(n->socket, NETLINK_EXT_ACK, &on, sizeof(on));
 	(void)mnl_socket_setsockopt(n->socket, NETLINK_CAP_ACK, &on, sizeof(on));

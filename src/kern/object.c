@@ -76,12 +76,12 @@ static int reuse_map(struct loading *l, struct bpf_map *map, const struct map_re
 		return r;
 	if (theirs.type != bpf_map__type(map) || theirs.key_size != bpf_map__key_size(map) ||
 	    theirs.value_size != bpf_map__value_size(map))
-		return error_set(e, -EINVAL,
-				 "it is another kind of map: type %u, key %u, value %u bytes there; "
-				 "type %u, key %u, value %u bytes here",
-				 theirs.type, theirs.key_size, theirs.value_size,
-				 bpf_map__type(map), bpf_map__key_size(map),
-				 bpf_map__value_size(map));
+		return error_set(
+			e, -EINVAL,
+			"it is another kind of map: type %u, key %u, value %u bytes there; "
+			"type %u, key %u, value %u bytes here",
+			theirs.type, theirs.key_size, theirs.value_size, bpf_map__type(map),
+			bpf_map__key_size(map), bpf_map__value_size(map));
 	r = bpf_map__reuse_fd(map, fd); /* duplicates it */
 	if (r < 0)
 		return error_set(e, r, "%s", error_string(r));
@@ -166,7 +166,7 @@ static int prepare_programs(struct loading *l, struct op_result *ret)
 	struct bpf_program *p;
 	size_t found = 0;
 
-	bpf_object__for_each_program (p, l->object) {
+	bpf_object__for_each_program(p, l->object) {
 		const char *function = bpf_program__name(p);
 		const struct elf_program *known = elf ? elf_find_program(elf, function) : NULL;
 		bool wanted = is_wanted(l->op, function);
@@ -208,7 +208,7 @@ static int prepare(struct loading *l, struct op_result *ret)
 
 	/* By the names in the ELF file, which libbpf forgets when a map is reused: so values go first. */
 	r = prepare_values(l, ret);
-	bpf_object__for_each_map (map, l->object)
+	bpf_object__for_each_map(map, l->object)
 		r = r < 0 ? r : prepare_map(l, map, ret);
 	return r < 0 ? r : prepare_programs(l, ret);
 }
@@ -219,7 +219,7 @@ static int pin_programs(struct loading *l, struct error *e)
 	struct bpf_program *p;
 	int r = 0;
 
-	bpf_object__for_each_program (p, l->object) {
+	bpf_object__for_each_program(p, l->object) {
 		const char *function = bpf_program__name(p);
 		const char *pin;
 
@@ -267,8 +267,8 @@ static int pin_all(struct loading *l, const char *directory, struct error *e)
 	int r;
 
 	/* The instance's directory may be there with another version; this version's is ours to make. */
-	r = pin_directory_create(arena_strndup(l->a, directory,
-					       (size_t)(strrchr(directory, '/') - directory)), e);
+	r = pin_directory_create(
+		arena_strndup(l->a, directory, (size_t)(strrchr(directory, '/') - directory)), e);
 	if (r == 0)
 		r = pin_directory_remove(l->a, directory, e);
 	if (r == 0)
@@ -286,7 +286,8 @@ static int pin_all(struct loading *l, const char *directory, struct error *e)
 static int remove_version(struct arena *a, const char *directory, struct error *e)
 {
 	int r = pin_directory_remove(a, directory, e);
-	const char *parent = arena_strndup(a, directory, (size_t)(strrchr(directory, '/') - directory));
+	const char *parent =
+		arena_strndup(a, directory, (size_t)(strrchr(directory, '/') - directory));
 
 	if (rmdir(parent) < 0 && errno != ENOTEMPTY && errno != ENOENT && r == 0)
 		r = error_set(e, -errno, "cannot remove directory %s: %s", parent,

@@ -75,8 +75,8 @@ static int observe_pins(const struct kern_context *c, struct arena *a, struct ob
 	return 0;
 }
 
-static int observe_version(const struct kern_context *c, struct arena *a,
-			   struct observed_object *o, struct error *e)
+static int observe_version(const struct kern_context *c, struct arena *a, struct observed_object *o,
+			   struct error *e)
 {
 	const char *directory = pin_path(c, a, layout_object_dir(a, o->instance, o->version));
 	struct error why = { 0 };

@@ -9,9 +9,10 @@
 /*
  * Opens (O_PATH) the directory at an absolute path. Every component must be a directory, no
  * symbolic link, that belongs to root and that nobody else can write to (a sticky one may be
- * written to: what root owns in it stays). The last one is excepted if something is mounted on it: whose
- * that is, is for the caller to judge. With create, missing ones are made, root's and 0755.
- * Refusals are -EPERM with *ret_reason (static) "UntrustedPath"; otherwise it is left alone.
+ * written to: what root owns in it stays). The last one is excepted if something is mounted on
+ * it: whose that is, is for the caller to judge. With create, missing ones are made, root's and
+ * 0755. Refusals are -EPERM with *ret_reason (static) "UntrustedPath"; otherwise it is left
+ * alone.
  */
 int path_open_trusted(const char *path, bool create, int *ret_fd, const char **ret_reason,
 		      struct error *e);

@@ -176,8 +176,10 @@ int pin_meta_write(struct arena *a, const char *directory, const void *data, siz
 	const uint32_t key = 0;
 
 	if (size > LIMIT_META_BYTES)
-		return error_set(e, -E2BIG, "metadata takes %zu bytes, %d are allowed: the object "
-					    "has too many maps and programs", size, LIMIT_META_BYTES);
+		return error_set(e, -E2BIG,
+				 "metadata takes %zu bytes, %d are allowed: the object "
+				 "has too many maps and programs",
+				 size, LIMIT_META_BYTES);
 	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bpfshare_meta", sizeof(key), (uint32_t)size, 1,
 			    &opts);
 	if (fd < 0)

@@ -24,8 +24,7 @@ int pin_directory_create(const char *path, struct error *e);
  */
 int pin_directory_remove(struct arena *a, const char *path, struct error *e);
 /* Names in it, sorted; a directory that does not exist has none. */
-int pin_directory_list(struct arena *a, const char *path, struct string_list *ret,
-		       struct error *e);
+int pin_directory_list(struct arena *a, const char *path, struct string_list *ret, struct error *e);
 /*
  * The same for one of the parts of our directory (LAYOUT_OBJECTS, …). One that others than root can
  * write to is not ours, whatever lies in it, and so empty.

@@ -53,7 +53,7 @@ static struct probe_bpf *load_pass(struct arena *a, struct feature *f)
 		(void)no(a, f, -errno, "the probe cannot be opened");
 		return NULL;
 	}
-	bpf_object__for_each_program (each, p->obj)
+	bpf_object__for_each_program(each, p->obj)
 		(void)bpf_program__set_autoload(each, each == p->progs.probe_pass);
 	if (verifier_load(p->obj, a, &result) < 0) {
 		f->detail = arena_strdup(a, result.error.text);
@@ -74,7 +74,8 @@ static bool probe_link(struct arena *a, struct feature *f)
 
 	if (!p)
 		return false;
-	fd = bpf_link_create(bpf_program__fd(p->progs.probe_pass), LOOPBACK_IFINDEX, BPF_XDP, &opts);
+	fd = bpf_link_create(bpf_program__fd(p->progs.probe_pass), LOOPBACK_IFINDEX, BPF_XDP,
+			     &opts);
 	if (fd >= 0 || errno == EOPNOTSUPP || errno == EBUSY || errno == EEXIST)
 		return true;
 	return no(a, f, -errno, "creating one is refused");
@@ -97,16 +98,14 @@ static bool probe_trampoline(struct arena *a, struct feature *f)
 		return no(a, f, -errno, "the probe cannot be opened");
 	fd = bpf_program__fd(target->progs.probe_pass);
 	replacement = p->progs.probe_drop;
-	bpf_object__for_each_program (each, p->obj)
+	bpf_object__for_each_program(each, p->obj)
 		(void)bpf_program__set_autoload(each, each == replacement);
 	(void)bpf_program__set_type(replacement, BPF_PROG_TYPE_EXT);
 	(void)bpf_program__set_expected_attach_type(replacement, 0);
 	if (bpf_program__set_attach_target(replacement, fd, "probe_pass") < 0)
 		return no(a, f, -errno, "no function of a program can be named as a target");
-	if (verifier_load(p->obj, a, &result) < 0) {
-		f->detail = arena_printf(a, "loading a freplace program: %s", result.error.text);
-		return false;
-	}
+	if (verifier_load(p->obj, a, &result) < 0)
+		return no(a, f, result.code, "loading a freplace program");
 	link = bpf_program__attach_freplace(replacement, fd, "probe_pass");
 	if (!link)
 		return no(a, f, -errno, "attaching a freplace program");
@@ -138,7 +137,8 @@ static bool probe_mount_beneath(struct arena *a, struct feature *f)
 	(void)a;
 	if (share_can_mount_beneath())
 		return true;
-	f->detail = "read-only shares are writable for a moment while they change; Linux 6.5 has it";
+	f->detail =
+		"read-only shares are writable for a moment while they change; Linux 6.5 has it";
 	return false;
 }
 
@@ -239,7 +239,8 @@ static const struct {
 	{ "bpf_token", "delegation of bpf() to user namespaces", probe_token },
 	{ "btf", "programs that read kernel types", probe_btf },
 	{ "membarrier", "a quick grace period", probe_membarrier },
-	{ "mount_beneath", "read-only shares change without a writable moment", probe_mount_beneath },
+	{ "mount_beneath", "read-only shares change without a writable moment",
+	  probe_mount_beneath },
 	{ "stats", "run counts, while the sysctl kernel.bpf_stats_enabled is 1", probe_stats },
 	{ "tailcall", "chains of XDP programs", probe_tailcall },
 	{ "tcx", "tc programs on links", probe_tcx },

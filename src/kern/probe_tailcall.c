@@ -70,8 +70,9 @@ static bool load(struct arena *a, struct check *c, struct feature *f)
 	if (verifier_load(c->members->obj, a, &result) == 0 &&
 	    verifier_load(c->dispatcher->obj, a, &result) == 0)
 		return true;
-	f->detail = arena_printf(a, "%s; chains need a kernel whose BPF JIT is on (sysctl "
-				    "net.core.bpf_jit_enable) and can tail-call from sub-programs",
+	f->detail = arena_printf(a,
+				 "%s; chains need a kernel whose BPF JIT is on (sysctl "
+				 "net.core.bpf_jit_enable) and can tail-call from sub-programs",
 				 result.error.text);
 	return false;
 }
@@ -105,15 +106,17 @@ static bool run(struct arena *a, struct check *c, const struct step *s, struct f
 	for (uint32_t slot = 0; r == 0 && slot < SLOTS; slot++)
 		r = set_slot(c, slot, s->members[slot]);
 	if (r == 0)
-		r = bpf_prog_test_run_opts(bpf_program__fd(c->dispatcher->progs.bpfshare_chain), &opts);
+		r = bpf_prog_test_run_opts(bpf_program__fd(c->dispatcher->progs.bpfshare_chain),
+					   &opts);
 	if (r < 0) {
 		f->detail = arena_printf(a, "the self-check failed at %s: %s", s->meaning,
 					 error_string(r));
 		return false;
 	}
 	if (opts.retval != s->verdict) {
-		f->detail = arena_printf(a, "the self-check failed at %s: the verdict is %u, not %u; "
-					    "this kernel does not hand on what members answer",
+		f->detail = arena_printf(a,
+					 "the self-check failed at %s: the verdict is %u, not %u; "
+					 "this kernel does not hand on what members answer",
 					 s->meaning, opts.retval, s->verdict);
 		return false;
 	}

@@ -147,7 +147,8 @@ static int explain(struct place *p, int code)
 
 	r = interface_root(&p->netlink, op->ifindex, &id, &mode, NULL);
 	if (r == -ENODEV || code == -ENODEV) {
-		error_set(e, -ENODEV, "interface %s (index %u) is gone", op->interface, op->ifindex);
+		error_set(e, -ENODEV, "interface %s (index %u) is gone", op->interface,
+			  op->ifindex);
 		return fail(p, -ENODEV, FAILURE_TRANSIENT, "InterfaceGone");
 	}
 	error_prefix(e, code, "root of %s", op->interface);
@@ -184,10 +185,11 @@ static int attach_first(struct place *p, int program_fd)
 		return error_set(e, r, "%s; in native mode: %s", e->text, native.text);
 	*e = (struct error){ 0 };
 	p->ret->reason = "NativeRefused";
-	p->ret->note = arena_printf(p->a,
-				    "attached to %s in generic mode, which is slower, because native "
-				    "mode was refused: %s",
-				    p->op->interface, native.text);
+	p->ret->note =
+		arena_printf(p->a,
+			     "attached to %s in generic mode, which is slower, because native "
+			     "mode was refused: %s",
+			     p->op->interface, native.text);
 	return 0;
 }
 
@@ -231,7 +233,8 @@ static int exchange(struct place *p, int program_fd, int expected_fd)
 	restored = attach(p, p->op->link_id != 0, expected_fd, p->op->expected_mode, &back);
 	if (restored == 0)
 		return error_set(e, r, "%s; the old root was put back", e->text);
-	return error_set(e, r, "%s; putting the old root back failed as well: %s", e->text, back.text);
+	return error_set(e, r, "%s; putting the old root back failed as well: %s", e->text,
+			 back.text);
 }
 
 static int swap(struct place *p, int program_fd, int expected_fd)
@@ -243,7 +246,8 @@ static int swap(struct place *p, int program_fd, int expected_fd)
 	if (op->detach_first)
 		return exchange(p, program_fd, expected_fd);
 	if (p->by_link && op->link_id)
-		return link_update(p->c, p->a, op->link_id, program_fd, expected_fd, &p->ret->error);
+		return link_update(p->c, p->a, op->link_id, program_fd, expected_fd,
+				   &p->ret->error);
 	if (p->by_link)
 		return attach_first(p, program_fd);
 	return netlink_attach(p, program_fd, expected_fd, op->expected_mode, &p->ret->error);

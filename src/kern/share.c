@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
  * One bpffs per share. It is built detached, complete with pins, owners and modes, made
- * read-only if everything in it is, and only then moved into place: at no moment can a consumer find
- * it half done.
+ * read-only if everything in it is, and only then moved into place: at no moment can a consumer
+ * find it half done.
  *
  * A read-only superblock is what makes a read-only share: file modes do not stop a consumer
- * that is root. So it is not written to again; a share that changes is built anew, moved beneath the present
- * instance, and that one is unmounted from the top (MOVE_MOUNT_BENEATH, Linux 6.5). The
- * path is never empty, never writable, and what is below is always the newer one.
- * Older kernels get the superblock writable for the moment of the change.
+ * that is root. So it is not written to again; a share that changes is built anew, moved
+ * beneath the present instance, and that one is unmounted from the top (MOVE_MOUNT_BENEATH,
+ * Linux 6.5). The path is never empty, never writable, and what is below is always the newer
+ * one. Older kernels get the superblock writable for the moment of the change.
  *
- * Who sees a replacement (tried on 6.12 and 6.18, three in a row): processes of the
- * host, and containers that bound the directory above the path as a slave (rslave,
- * HostToContainer), if the mount that holds it is shared. A container that bound the
- * path itself keeps the instance of that moment. An empty instance kept below for good changes neither: a
- * bind of the path always takes the topmost mount, and mounts are passed on to copies of the mount that
- * they are mounted on, which is not that one. Shares with a writable map are not sealed, and
- * are changed in place, pin by pin: every consumer sees that.
+ * Who sees a replacement (tried on 6.12 and 6.18, three in a row): processes of the host, and
+ * containers that bound the directory above the path as a slave (rslave, HostToContainer), if
+ * the mount that holds it is shared. A container that bound the path itself keeps the instance
+ * of that moment. An empty instance kept below for good changes neither: a bind of the path
+ * always takes the topmost mount, and mounts are passed on to copies of the mount that they are
+ * mounted on, which is not that one. Shares with a writable map are not sealed, and are changed
+ * in place, pin by pin: every consumer sees that.
  */
 #include "kern/share.h"
 
@@ -35,6 +35,9 @@
 #include "kern/syscalls.h"
 #include "model/layout.h"
 
+/* What is at a path can be unmounted between the look at it and the look into mountinfo. */
+#define PLACE_ATTEMPTS 5
+
 /* One share while an operation works on it. */
 struct work {
 	const struct kern_context *c;
@@ -48,8 +51,8 @@ bool share_can_mount_beneath(void)
 {
 	/* An unknown flag is refused (EINVAL) before the descriptors are looked at (EBADF). */
 	return move_mount(-1, "", -1, "",
-			  MOVE_MOUNT_BENEATH | MOVE_MOUNT_F_EMPTY_PATH |
-				  MOVE_MOUNT_T_EMPTY_PATH) < 0 &&
+			  MOVE_MOUNT_BENEATH | MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+		       0 &&
 	       errno == EBADF;
 }
 
@@ -154,7 +157,10 @@ static int put_all(const struct work *w, int dirfd, const struct open_maps *maps
 	return 0;
 }
 
-/* A sealed share is writable from window_open() to window_close(), and sealed again whatever happens between. */
+/*
+ * A sealed share is writable from window_open() to window_close(), and sealed again whatever
+ * happens between.
+ */
 struct window {
 	int mount; /* -1: none is open */
 };
@@ -194,24 +200,21 @@ static void window_done(struct window *win)
 
 static int place_open(const struct work *w, struct share_place *ret)
 {
-	struct mountinfo mounts;
 	int r = -ESTALE;
 
-	for (int i = 0; r == -ESTALE && i < 5; i++) {
-		r = share_read_mounts(w->a, &mounts, w->e);
-		if (r == 0)
-			r = share_place_open(w->c, w->a, &mounts, w->share->path, ret, w->e);
-	}
+	for (int i = 0; r == -ESTALE && i < PLACE_ATTEMPTS; i++)
+		r = share_place_open(w->c, w->a, NULL, w->share->path, ret, w->e);
 	return r;
 }
 
 static int refuse_foreign(const struct work *w, const struct share_place *place)
 {
 	w->result->reason = "PathInUse";
-	return error_set(w->e, -EBUSY,
-			 "%s: a mount that is not ours is there (%s of type %s); unmount it or give "
-			 "the share another path",
-			 w->share->path, place->top->source, place->top->type);
+	return error_set(
+		w->e, -EBUSY,
+		"%s: a mount that is not ours is there (%s of type %s); unmount it or give "
+		"the share another path",
+		w->share->path, place->top->source, place->top->type);
 }
 
 /* Opens the share's live instance. */
@@ -311,10 +314,11 @@ static int place_prepare(const struct work *w, int *ret_fd)
 		return error_prefix(w->e, r, "%s", path);
 	if (r == 0) {
 		w->result->reason = "PathNotEmpty";
-		return error_set(w->e, -ENOTEMPTY,
-				 "%s is not empty, and a mount would hide what it holds; empty it or "
-				 "give the share another path",
-				 path);
+		return error_set(
+			w->e, -ENOTEMPTY,
+			"%s is not empty, and a mount would hide what it holds; empty it or "
+			"give the share another path",
+			path);
 	}
 	*ret_fd = take_fd(fd);
 	return 0;
@@ -334,11 +338,11 @@ static void note_propagation(const struct work *w, int mount)
 	self = mountinfo_find(&mounts, id);
 	holder = self ? mountinfo_find(&mounts, self->parent) : NULL;
 	if (holder && !holder->shared)
-		w->result->note = arena_printf(
-			w->a,
-			"the mount at %s, which holds the share, is private: containers that are already "
-			"running do not see it (mount --make-shared %s)",
-			holder->path, holder->path);
+		w->result->note = arena_printf(w->a,
+					       "the mount at %s, which holds the share, is "
+					       "private: containers that are already "
+					       "running do not see it (mount --make-shared %s)",
+					       holder->path, holder->path);
 }
 
 static int mount_new(const struct work *w)
@@ -548,10 +552,11 @@ static int share_unmount(const struct work *w)
 		return r;
 	if (place_is_covered(w)) {
 		w->result->reason = "PathInUse";
-		return error_set(w->e, -EBUSY,
-				 "%s: the share's mount is covered by one that is not ours; unmount "
-				 "that one first",
-				 w->share->path);
+		return error_set(
+			w->e, -EBUSY,
+			"%s: the share's mount is covered by one that is not ours; unmount "
+			"that one first",
+			w->share->path);
 	}
 	if (!place.top)
 		remove_directories(w);

@@ -19,7 +19,7 @@ int share_read_mounts(struct arena *a, struct mountinfo *ret, struct error *e);
 
 /* What is at the path of a share. */
 struct share_place {
-	int fd;                            /* O_PATH: root of the topmost mount or bare directory; -1: nothing */
+	int fd; /* O_PATH: root of the topmost mount or bare directory; -1: nothing */
 	const struct mountinfo_entry *top; /* the topmost mount at exactly this path, or NULL */
 	const char *share;                 /* share of the topmost if it is ours, else NULL */
 	size_t stacked;                    /* mounts of ours at this path, covered ones included */
@@ -35,8 +35,9 @@ const char *share_of_mount(const struct kern_context *c, struct arena *a,
 			   const struct mountinfo_entry *m);
 
 /*
- * Looks where the path leads now. -ESTALE: the mounts have changed since m was read. On
- * success the caller owns ret->fd; the rest points into a and m.
+ * Looks where the path leads now. m: the mounts as they were read before, or NULL: they are read if
+ * need be. -ESTALE: they have changed meanwhile. On success the caller owns ret->fd; the
+ * rest points into a and m.
  */
 int share_place_open(const struct kern_context *c, struct arena *a, const struct mountinfo *m,
 		     const char *path, struct share_place *ret, struct error *e);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * Which mounts are ours, and what is in them. The source string of a mount is the
- * only mark (or what stands for it, see SHARE_MARK). It is copied with the mount, so a bind mount that somebody made of a share
- * carries it too: of several mounts of one superblock only one is taken for ours, the
- * one at a path that was asked for, else one below the run directory, else the oldest.
+ * Which mounts are ours, and what is in them. The source string of a mount is the only mark (or
+ * what stands for it, see SHARE_MARK). It is copied with the mount, so a bind mount that
+ * somebody made of a share carries it too: of several mounts of one superblock only one is
+ * taken for ours, the one at a path that was asked for, else one below the run directory, else
+ * the oldest.
  */
 #include "kern/share.h"
 
@@ -86,15 +87,20 @@ int share_place_open(const struct kern_context *c, struct arena *a, const struct
 		     const char *path, struct share_place *ret, struct error *e)
 {
 	cleanup(share_place_done) struct share_place place = { .fd = -1 };
+	struct mountinfo now;
 	uint64_t id;
-	bool is_root;
+	bool is_root = false;
 	int r = path_open_present(path, &place.fd, e);
 
 	if (r == 0 && place.fd >= 0)
 		r = mount_identify(place.fd, &id, &is_root, e);
+	if (r == 0 && is_root && !m) {
+		r = share_read_mounts(a, &now, e);
+		m = &now;
+	}
 	if (r < 0)
 		return error_prefix(e, r, "%s", path);
-	if (place.fd >= 0 && is_root) {
+	if (is_root) {
 		place.top = mountinfo_find(m, id);
 		if (!place.top)
 			return error_set(e, -ESTALE, "%s: mounts have changed meanwhile", path);
@@ -177,20 +183,24 @@ static void closedirp(DIR **d)
 
 int share_observe_pins(struct arena *a, int place, struct observed_mount *ret, struct error *e)
 {
-	int fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup(closep) int fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup(closedirp) DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	LIST(struct observed_pin) pins = { 0 };
 	struct dirent *entry;
 
 	if (!d)
 		return error_set(e, -errno, "read directory: %s", error_string(errno));
+	(void)take_fd(fd); /* belongs to d now */
 	while (errno = 0, (entry = readdir(d))) {
 		int r;
 
-		/* No pin of anybody's has a dot, only ., .. and what the kernel itself puts there (maps.debug). */
+		/*
+		 * No pin of anybody's has a dot, only ., .. and what the kernel itself puts
+		 * there (maps.debug).
+		 */
 		if (strchr(entry->d_name, '.') || str_eq(entry->d_name, SHARE_MARK))
 			continue;
-		r = observe_pin(a, fd, entry->d_name, LIST_ADD(a, &pins), e);
+		r = observe_pin(a, place, entry->d_name, LIST_ADD(a, &pins), e);
 		if (r == -ENOENT)
 			pins.n--;
 		else if (r < 0)
@@ -355,8 +365,9 @@ int share_check_namespace(struct error *e)
 	for (size_t i = 0; i < ours.n; i++)
 		if (mountinfo_find(&first, ours.v[i].id))
 			return 0;
-	return error_set(e, -EXDEV,
-			 "this process has a mount namespace of its own: shares that it mounts may be "
-			 "invisible to their consumers; run it in that of process 1 (a unit without "
-			 "PrivateMounts=, ProtectSystem= and the like)");
+	return error_set(
+		e, -EXDEV,
+		"this process has a mount namespace of its own: shares that it mounts may be "
+		"invisible to their consumers; run it in that of process 1 (a unit without "
+		"PrivateMounts=, ProtectSystem= and the like)");
 }

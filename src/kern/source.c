@@ -257,7 +257,7 @@ static void drop_moving(struct source *s)
 	for (size_t i = 0; i < s->directory_count; i++) {
 		struct source_directory *d = &s->directories[i];
 
-		if (d->state != DIRECTORY_READ || !source_place_moved(&s->places[i]))
+		if (!source_place_moved(&s->places[i]))
 			continue;
 		d->state = DIRECTORY_UNREADABLE;
 		d->message = arena_printf(s->arena,

@@ -193,6 +193,8 @@ static int open_data(struct walker *w, struct source_place *p, struct complaint 
 	r = walk_directory(w, &p->top, DATA_LINK, &p->files, why);
 	if (r < 0) {
 		p->files = p->top;
+		if (r == -ESTALE) /* it moved during the walk, whatever it leads to afterwards */
+			p->data = (struct stat){ 0 };
 		return r;
 	}
 	/* Its files have the names by which everybody knows them, without ..data. */

@@ -40,8 +40,7 @@ int mount_identify(int fd, uint64_t *ret_id, bool *ret_is_root, struct error *e)
 	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0)
 		return error_set(e, -errno, "statx: %s", error_string(errno));
 	/* Both came with Linux 5.8. */
-	if (!(st.stx_mask & STATX_MNT_ID) ||
-	    !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT))
+	if (!(st.stx_mask & STATX_MNT_ID) || !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT))
 		return error_set(e, -EOPNOTSUPP,
 				 "this kernel does not tell mounts apart (statx, Linux 5.8)");
 	*ret_id = st.stx_mnt_id;

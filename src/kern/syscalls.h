@@ -24,7 +24,10 @@ int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);
 /* The mount that fd is on, and whether fd is that mount's root. */
 int mount_identify(int fd, uint64_t *ret_id, bool *ret_is_root, struct error *e);
 
-/* A new instance of bpffs, mode 0700, nosuid, nodev, noexec, attached nowhere: it dies with the descriptor. */
+/*
+ * A new instance of bpffs, mode 0700, nosuid, nodev, noexec, attached nowhere: it dies with the
+ * descriptor.
+ */
 int mount_create_bpffs(const char *source, int *ret_mount, struct error *e);
 
 /*
@@ -40,7 +43,10 @@ bool mount_keeps_source(void);
 int mount_move(int mount, int target, bool beneath, struct error *e);
 int mount_set_shared(int mount, struct error *e);
 
-/* Takes exactly the mount whose root fd is out of the tree, with all that is mounted in it, even while it is in use. */
+/*
+ * Takes exactly the mount whose root fd is out of the tree, with all that is mounted in it,
+ * even while it is in use.
+ */
 int mount_detach(int mount, struct error *e);
 
 /* The superblock behind a mount, and so every mount of it in every namespace. */

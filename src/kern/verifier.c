@@ -43,7 +43,7 @@ static void log_buffer_init(struct log_buffer *b, struct bpf_object *o)
 	size_t count = 0;
 	void *p;
 
-	bpf_object__for_each_program (program, o)
+	bpf_object__for_each_program(program, o)
 		count++;
 	b->size = LOG_SIZE + count * LOG_STRIDE;
 	p = mmap(NULL, b->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
@@ -52,7 +52,7 @@ static void log_buffer_init(struct log_buffer *b, struct bpf_object *o)
 		return;
 	b->p = p;
 	count = 0;
-	bpf_object__for_each_program (program, o)
+	bpf_object__for_each_program(program, o)
 		(void)bpf_program__set_log_buf(program, b->p + LOG_STRIDE * count++, LOG_SIZE);
 }
 
@@ -65,7 +65,7 @@ static char *log_find(const struct log_buffer *b, struct bpf_object *o, const ch
 	if (!b->p)
 		return NULL;
 	b->p[b->size - 1] = '\0';
-	bpf_object__for_each_program (program, o) {
+	bpf_object__for_each_program(program, o) {
 		char *log = b->p + LOG_STRIDE * i++;
 
 		if (!*log)
@@ -162,8 +162,8 @@ int verifier_load(struct bpf_object *o, struct arena *a, struct op_result *ret)
 	if (log) {
 		ret->log = log_keep(a, log);
 		ret->reason = "VerifierRefused";
-		error_set(&ret->error, code, "function %s: the verifier refuses it: %s (%s)", function,
-			  verifier_last_words(a, ret->log), error_string(code));
+		error_set(&ret->error, code, "function %s: the verifier refuses it: %s (%s)",
+			  function, verifier_last_words(a, ret->log), error_string(code));
 	} else {
 		ret->reason = str_starts(words.last, "map '") ? "MapCreateFailed" : "LoadFailed";
 		explain(ret, code, words.last);

@@ -238,7 +238,8 @@ static int read_lines(struct arena *a, char *text, const char *kind, line_fn fn,
 	if (!*text || !parse_line(text, &text, &l) || !str_eq(l.key, "kind"))
 		return error_set(e, -EBADMSG, "metadata is damaged (no kind in line 1)");
 	if (!str_eq(l.fields[0], kind))
-		return error_set(e, -EBADMSG, "metadata is of kind '%s', not '%s'", l.fields[0], kind);
+		return error_set(e, -EBADMSG, "metadata is of kind '%s', not '%s'", l.fields[0],
+				 kind);
 	while (*text) {
 		number++;
 		if (!parse_line(text, &text, &l) || !fn(a, &l, ret))

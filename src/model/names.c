@@ -63,8 +63,8 @@ const char *xdp_verdicts_format(struct arena *a, uint32_t mask)
 	for (size_t i = 0; i < XDP_VERDICT_COUNT; i++) {
 		if (!(mask & (1u << i)))
 			continue;
-		text = text ? arena_printf(a, "%s, %s", text, xdp_verdict_names[i])
-			    : xdp_verdict_names[i];
+		text = text ? arena_printf(a, "%s, %s", text, xdp_verdict_names[i]) :
+			      xdp_verdict_names[i];
 	}
 	return text ? text : "none";
 }

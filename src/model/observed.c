@@ -28,7 +28,8 @@ static int compare_object(const void *key, const void *element)
 
 static int compare_chain(const void *key, const void *element)
 {
-	return compare_numbers(*(const uint32_t *)key, ((const struct observed_chain *)element)->id);
+	return compare_numbers(*(const uint32_t *)key,
+			       ((const struct observed_chain *)element)->id);
 }
 
 static int compare_interface(const void *key, const void *element)

@@ -7,24 +7,15 @@
 #include "base/str.h"
 
 const char *const op_kind_names[OP_KIND_COUNT] = {
-	[OP_BPFFS_MOUNT] = "bpffs-mount",
-	[OP_DIRECTORY_CREATE] = "directory-create",
-	[OP_OBJECT_LOAD] = "object-load",
-	[OP_CHAIN_BUILD] = "chain-build",
-	[OP_SLOT_SET] = "slot-set",
-	[OP_ROOT_SET] = "root-set",
-	[OP_LINK_SET] = "link-set",
-	[OP_SHARE_MOUNT] = "share-mount",
-	[OP_SHARE_PIN] = "share-pin",
-	[OP_SHARE_OWNER] = "share-owner",
-	[OP_SHARE_SEAL] = "share-seal",
-	[OP_ROOT_CLEAR] = "root-clear",
-	[OP_LINK_REMOVE] = "link-remove",
-	[OP_GRACE] = "grace",
-	[OP_SHARE_UNPIN] = "share-unpin",
-	[OP_CHAIN_REMOVE] = "chain-remove",
-	[OP_OBJECT_REMOVE] = "object-remove",
-	[OP_SHARE_UNMOUNT] = "share-unmount",
+	[OP_BPFFS_MOUNT] = "bpffs-mount",     [OP_DIRECTORY_CREATE] = "directory-create",
+	[OP_OBJECT_LOAD] = "object-load",     [OP_CHAIN_BUILD] = "chain-build",
+	[OP_SLOT_SET] = "slot-set",           [OP_ROOT_SET] = "root-set",
+	[OP_LINK_SET] = "link-set",           [OP_SHARE_MOUNT] = "share-mount",
+	[OP_SHARE_PIN] = "share-pin",         [OP_SHARE_OWNER] = "share-owner",
+	[OP_SHARE_SEAL] = "share-seal",       [OP_ROOT_CLEAR] = "root-clear",
+	[OP_LINK_REMOVE] = "link-remove",     [OP_GRACE] = "grace",
+	[OP_SHARE_UNPIN] = "share-unpin",     [OP_CHAIN_REMOVE] = "chain-remove",
+	[OP_OBJECT_REMOVE] = "object-remove", [OP_SHARE_UNMOUNT] = "share-unmount",
 };
 
 /* Hashes are shown by their beginning; what is short is shown whole. */
@@ -98,7 +89,7 @@ static void add_slot(struct strbuf *b, const struct op_chain *c)
 static const char *attached_name(enum xdp_attached mode)
 {
 	static const char *const names[] = {
-		[XDP_NONE] = "no",	     [XDP_DRIVER] = "native",	[XDP_GENERIC] = "generic",
+		[XDP_NONE] = "no",          [XDP_DRIVER] = "native",     [XDP_GENERIC] = "generic",
 		[XDP_HARDWARE] = "offload", [XDP_MULTIPLE] = "multiple",
 	};
 

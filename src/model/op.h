@@ -59,7 +59,7 @@ struct op_object { /* OP_OBJECT_LOAD, OP_OBJECT_REMOVE (instance and version onl
 	struct meta_object meta; /* loaded_ns is filled in by the executor */
 };
 
-struct op_chain { /* OP_CHAIN_BUILD; OP_SLOT_SET and OP_CHAIN_REMOVE use id and slot */
+struct op_chain {    /* OP_CHAIN_BUILD; OP_SLOT_SET and OP_CHAIN_REMOVE use id and slot */
 	uint32_t id; /* 0 while it is to be built in this plan */
 	const char *signature;
 	bool frags;
@@ -73,14 +73,14 @@ struct op_chain { /* OP_CHAIN_BUILD; OP_SLOT_SET and OP_CHAIN_REMOVE use id and 
 struct op_root { /* OP_ROOT_SET, OP_ROOT_CLEAR, OP_LINK_SET, OP_LINK_REMOVE */
 	uint32_t ifindex;
 	const char *interface;
-	enum xdp_mode mode;       /* to attach in */
-	uint32_t expected_id;     /* precondition: program id of the present root, 0: none */
+	enum xdp_mode mode;   /* to attach in */
+	uint32_t expected_id; /* precondition: program id of the present root, 0: none */
 	enum xdp_attached expected_mode;
 	struct program_ref program; /* instance NULL: the chain below */
 	uint32_t chain_id;          /* 0: by signature */
 	const char *signature;
-	uint32_t link_id;           /* OP_LINK_SET: present link, 0: create; OP_LINK_REMOVE */
-	bool detach_first;          /* change of mode or of exclusive: cannot be swapped (confirmed by the operator) */
+	uint32_t link_id; /* OP_LINK_SET: present link, 0: create; OP_LINK_REMOVE */
+	bool detach_first; /* change of mode or of exclusive: cannot be swapped (confirmed by the operator) */
 };
 
 struct op_share_pin {
@@ -93,7 +93,7 @@ struct op_share {
 	const char *share, *path;
 	uid_t uid;
 	gid_t gid;
-	uint32_t mode;   /* of the directory, or of the pin for OP_SHARE_OWNER */
+	uint32_t mode; /* of the directory, or of the pin for OP_SHARE_OWNER */
 	bool read_only;
 	bool replace;    /* OP_SHARE_MOUNT: a mount of ours is there and goes after */
 	bool window;     /* pins change in a read-only superblock: writable for that moment */
@@ -104,14 +104,17 @@ struct op_share {
 
 struct op {
 	enum op_kind kind;
-	const char *key;      /* the thing, as the user names it: "eth0/xdp", "object fwd@eth0", "share dashboard" */
-	const char *subject;  /* failure memory: what a failed attempt is remembered under, see plan.h */
-	const char *version;  /* … and for which version of it; "" where there is none */
-	const char *reason;   /* why, a sentence without a full stop */
-	struct origin origin; /* the declaration behind it; file NULL for what no file declares any more */
-	size_t *needs;        /* indices of earlier operations that must have succeeded */
+	const char *
+		key; /* the thing, as the user names it: "eth0/xdp", "object fwd@eth0", "share dashboard" */
+	const char *
+		subject; /* failure memory: what a failed attempt is remembered under, see plan.h */
+	const char *version; /* … and for which version of it; "" where there is none */
+	const char *reason;  /* why, a sentence without a full stop */
+	struct origin
+		origin; /* the declaration behind it; file NULL for what no file declares any more */
+	size_t *needs;  /* indices of earlier operations that must have succeeded */
 	size_t need_count;
-	bool removes;         /* takes something declared away: counted by the mass-removal guard */
+	bool removes; /* takes something declared away: counted by the mass-removal guard */
 	union {
 		struct op_object object;
 		struct op_chain chain;

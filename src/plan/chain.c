@@ -31,6 +31,14 @@ bool slot_is_running(const struct slot *s)
 	       (s->live->required == s->required || s->attachment->chain->live.kind == LIVE_DIRECT);
 }
 
+bool slot_continues(const struct slot *s, const struct live_member *m)
+{
+	size_t n = strlen(s->object);
+
+	return str_eq(s->program, m->program) && strncmp(s->object, m->instance, n) == 0 &&
+	       (m->instance[n] == '\0' || m->instance[n] == '@');
+}
+
 /* --- what holds the interface ------------------------------------------------ */
 
 static const char *describe_foreign(struct planner *p, const struct chain *c)
@@ -217,7 +225,7 @@ static size_t gather(struct planner *p, struct chain *c)
 		bool declared = false;
 
 		for (size_t k = 0; k < n && !declared; k++)
-			declared = c->slots[k].live == m;
+			declared = slot_continues(&c->slots[k], m);
 		if (!declared && stays_undeclared(p, m))
 			c->slots[n++] = kept_slot(p, c, m);
 	}
@@ -342,6 +350,7 @@ static bool wanted_frags(const struct chain *c, size_t n)
 static bool agree_on_frags(struct planner *p, struct chain *c, struct slot *s)
 {
 	struct attachment *at = s->attachment;
+	struct slot old;
 	const char *text;
 
 	if (slot_is_missing(s) || s->frags == c->frags)
@@ -357,8 +366,11 @@ static bool agree_on_frags(struct planner *p, struct chain *c, struct slot *s)
 	}
 	if (!s->live || s->live->id == s->id)
 		return false;
-	*s = kept_slot(p, c, s->live);
-	s->attachment = at;
+	old = kept_slot(p, c, s->live);
+	s->version = old.version;
+	s->id = old.id;
+	s->load = NULL;
+	s->frags = old.frags;
 	return true;
 }
 

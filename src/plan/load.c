@@ -219,7 +219,8 @@ struct draft *base_prepare(struct planner *p)
 	return p->directory ? p->directory : p->bpffs;
 }
 
-static const char *load_reason(const struct instance *i)
+static const char *load_reason(struct planner *p, const struct instance *i,
+			       const char *declaration)
 {
 	if (!i->previous)
 		return "it is not loaded yet";
@@ -227,6 +228,13 @@ static const char *load_reason(const struct instance *i)
 		return "its pins are incomplete";
 	if (!str_eq(i->previous->meta.elf_sha256, i->object->decl->source->sha256))
 		return "the file has a new content";
+	if (str_eq(i->previous->meta.declaration, declaration))
+		return "the maps that it uses are others now";
+	for (size_t k = 0; k < i->object->decl->map_count; k++)
+		if (i->object->decl->maps[k].use_object &&
+		    instance_used(p, i, &i->object->decl->maps[k])->load)
+			return arena_printf(p->a, "it follows object %s, whose map it uses",
+					    i->object->decl->maps[k].use_object);
 	return "its declaration changed";
 }
 
@@ -239,7 +247,7 @@ struct draft *load_draft(struct planner *p, struct instance *i, const char *vers
 
 	d->op.version = version;
 	d->op.origin = i->object->decl->origin;
-	d->op.reason = load_reason(i);
+	d->op.reason = load_reason(p, i, declaration);
 	d->rank = i->rank;
 	o->instance = i->name;
 	o->version = version;

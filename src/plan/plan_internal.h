@@ -215,6 +215,7 @@ struct share_state {
 	const struct share_decl *decl;
 	LIST(struct wanted_pin) pins;
 	bool read_only;
+	bool publishes; /* some map of it is there or may still come */
 	struct condition_status maps; /* of the worst of its maps */
 	struct target_state *targets;
 };
@@ -355,6 +356,8 @@ void chains_want(struct planner *p);
 /* Nothing of this chain changes, and this is why. running: also where a program runs as declared. */
 void chain_stop(struct chain *c, bool running, const struct condition_status *why);
 bool slot_is_running(const struct slot *s);
+/* Whether the slot is for the same program of the same object as a member that runs. */
+bool slot_continues(const struct slot *s, const struct live_member *m);
 
 /* order.c */
 /*
@@ -369,7 +372,7 @@ const char *slots_hash(const struct chain *c, struct arena *a);
 
 /* root.c */
 void roots_plan(struct planner *p);
-/* Whether a member that runs is still wanted, in this or another version. */
+/* Whether a member that runs is still wanted, be it in another version or instance of its object. */
 bool chain_keeps(const struct chain *c, const struct live_member *m);
 void attachments_settle(struct planner *p);
 

@@ -332,11 +332,14 @@ void objects_resolve(struct planner *p)
 struct instance *instance_used(struct planner *p, const struct instance *user,
 			       const struct map_decl *m)
 {
-	const struct object_decl *owner = desired_find_object(p->desired, m->use_object);
+	const struct object_decl *decl = desired_find_object(p->desired, m->use_object);
+	const char *name = m->use_object;
+	struct instance *owner;
 
 	/* An object with an instance per interface serves the one of the same interface. */
-	if (owner && owner->instances == INSTANCES_INTERFACE && user->interface)
-		return lookup_instance(p, arena_printf(p->a, "%s@%s", m->use_object,
-						       user->interface->name));
-	return lookup_instance(p, m->use_object);
+	if (decl && decl->instances == INSTANCES_INTERFACE && user->interface)
+		name = arena_printf(p->a, "%s@%s", m->use_object, user->interface->name);
+	owner = lookup_instance(p, name);
+	/* Nothing new shall come to depend on what goes with the operator's word. */
+	return owner && owner->object->standing == STANDING_UNCONFIRMED ? NULL : owner;
 }

@@ -60,6 +60,14 @@ static void add_name(struct strbuf *b, const char *what, const char *instance, c
 bool chain_keeps(const struct chain *c, const struct live_member *m)
 {
 	for (size_t i = 0; i < c->slot_count; i++)
+		if (c->slots[i].live == m || slot_continues(&c->slots[i], m))
+			return true;
+	return false;
+}
+
+static bool stays(const struct chain *c, const struct live_member *m)
+{
+	for (size_t i = 0; i < c->slot_count; i++)
 		if (c->slots[i].live == m)
 			return true;
 	return false;
@@ -90,7 +98,7 @@ static const char *explain(struct planner *p, const struct chain *c)
 	for (size_t i = 0; i < c->slot_count; i++)
 		explain_slot(&b, &c->slots[i]);
 	for (size_t i = 0; i < c->live.member_count; i++)
-		if (c->live.members[i].id && !chain_keeps(c, &c->live.members[i]))
+		if (c->live.members[i].id && !stays(c, &c->live.members[i]))
 			add_name(&b, "without", c->live.members[i].instance,
 				 c->live.members[i].program);
 	if (c->reordered)
@@ -103,7 +111,8 @@ static const char *explain(struct planner *p, const struct chain *c)
 static const char *explain_detach(struct planner *p, const struct chain *c)
 {
 	if (!mode_fits(c->settings.mode, c->interface->xdp_mode))
-		return arena_printf(p->a, "runs in %s mode and %s is declared, which takes a detach",
+		return arena_printf(p->a,
+				    "the root runs in %s mode and %s is declared, which takes a detach",
 				    xdp_attached_name(c->interface->xdp_mode),
 				    xdp_mode_names[c->settings.mode]);
 	return c->settings.exclusive ? "`exclusive` was switched on, which takes a detach" :
@@ -239,7 +248,7 @@ static void root_clear(struct planner *p, struct chain *c)
 	d->op.subject = root_subject(p, c);
 	d->op.version = version;
 	d->op.reason = c->attachments.n ? "none of its programs can run" :
-					  "no file declares a program for it any more";
+					  "no program is declared for it any more";
 	d->op.removes = true;
 	fill_root(&d->op.root, c);
 	c->root = d;
@@ -267,8 +276,8 @@ static void attachment_settle(struct planner *p, struct attachment *at)
 	at->settled = true;
 	if (c->needs_confirm) {
 		condition_set(&at->condition, STATE_PENDING, REASON_NEEDS_CONFIRM,
-			      arena_printf(p->a, "%s: %s; run `bpfsharectl confirm` to allow it",
-					   c->interface->name, explain_detach(p, c)));
+			      arena_printf(p->a, "%s; run `bpfsharectl confirm` to allow it",
+					   explain_detach(p, c)));
 		return;
 	}
 	if (at->slot && slot_is_running(at->slot) && !c->reordered && !takes_detach(c))

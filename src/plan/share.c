@@ -113,15 +113,17 @@ static void mount_whole(struct comparison *c, const char *reason)
 	d->op.share.replace = m != NULL;
 	d->op.share.window = m && m->read_only && c->s->read_only &&
 			     !observed_has_feature(c->p->observed, "mount_beneath");
+	if (m)
+		set_fates(c->p, m, d);
 	for (size_t i = 0; i < c->s->pins.n; i++) {
 		struct wanted_pin w = c->s->pins.v[i];
 		const struct observed_pin *old = find_pin(m, w.decl->alias);
 
-		if (w.map.instance || (old && find_map(c->p, old->map_id, &w.map)))
+		if (!w.map.instance && old && find_map(c->p, old->map_id, &w.map))
+			set_fate(c->p, old->map_id, NULL);
+		if (w.map.instance)
 			add_pin(c, d, &w);
 	}
-	if (m)
-		set_fates(c->p, m, d);
 }
 
 /* --- comparison ------------------------------------------------------------------------ */
@@ -150,6 +152,14 @@ static bool is_extra(const struct comparison *c, const struct observed_pin *pin)
 	return pin->map_id && !find_wanted(c->s, pin->name);
 }
 
+static const char *explain_extra(const struct comparison *c, const char *alias)
+{
+	for (size_t i = 0; i < c->s->decl->map_count; i++)
+		if (str_eq(c->s->decl->maps[i].alias, alias))
+			return "its map cannot be published any more";
+	return "the share does not declare it";
+}
+
 /* What of a sealed share is not as declared, NULL: nothing. */
 static const char *find_difference(const struct comparison *c)
 {
@@ -173,7 +183,8 @@ static const char *find_difference(const struct comparison *c)
 	}
 	for (size_t i = 0; i < m->pin_count; i++)
 		if (is_extra(c, &m->pins[i]))
-			return arena_printf(c->p->a, "%s is not declared", m->pins[i].name);
+			return arena_printf(c->p->a, "without %s: %s", m->pins[i].name,
+					    explain_extra(c, m->pins[i].name));
 	return directory_differs(c) ? "owner or mode of the directory differ" : NULL;
 }
 
@@ -218,8 +229,7 @@ static void edit_in_place(struct comparison *c)
 
 		if (!is_extra(c, &m->pins[i]))
 			continue;
-		d = share_draft(c, OP_SHARE_UNPIN,
-				arena_printf(c->p->a, "the share does not declare it"));
+		d = share_draft(c, OP_SHARE_UNPIN, explain_extra(c, m->pins[i].name));
 		d->op.share.pin = m->pins[i].name;
 		d->op.share.window = c->s->read_only; /* it is sealed by then */
 		set_fate(c->p, m->pins[i].map_id, d);
@@ -246,8 +256,7 @@ static void compare_mount(struct comparison *c)
 	const char *difference;
 
 	if (!m) {
-		if (c->s->pins.n)
-			mount_whole(c, "nothing is mounted there");
+		mount_whole(c, "nothing is mounted there");
 		return;
 	}
 	difference = find_difference(c);
@@ -377,37 +386,7 @@ static void note_target(const struct comparison *c)
 			      "something that is no map lies in it; it is left alone");
 }
 
-static void target_plan(struct planner *p, struct share_state *s, struct target_state *t)
-{
-	struct comparison c = { .p = p, .s = s, .t = t };
-	const struct failure *f;
-
-	t->mount = observed_find_mount(p->observed, t->path);
-	if (target_is_blocked(p, t)) {
-		if (t->mount && find_target(p, t->path)->target == t)
-			set_fates(p, t->mount, NULL);
-		return;
-	}
-	c.subject = arena_printf(p->a, "share %s %s", s->decl->name, t->path);
-	c.version = target_version(&c);
-	f = lookup_failure(p, c.subject, c.version);
-	if (f) {
-		if (t->mount)
-			set_fates(p, t->mount, NULL);
-		condition_from_failure(&t->condition, f);
-		return;
-	}
-	compare_mount(&c);
-	if (c.first)
-		condition_set(&t->condition, STATE_PENDING, REASON_PLANNED,
-			      arena_printf(p->a, "%s: %s", t->path, c.first->op.reason));
-	else if (!t->mount)
-		t->condition = s->maps; /* none of its maps can be had */
-	else
-		note_target(&c);
-}
-
-/* --- mounts that nobody declares -------------------------------------------------------- */
+/* --- mounts without maps ----------------------------------------------------------------- */
 
 /* A share of maps whose own declaration cannot be read may well have been declared next to them. */
 static bool may_be_orphaned(const struct planner *p, const struct observed_mount *m)
@@ -425,7 +404,7 @@ static bool may_be_orphaned(const struct planner *p, const struct observed_mount
 	return false;
 }
 
-static void mount_remove(struct planner *p, const struct observed_mount *m)
+static void mount_remove(struct planner *p, const struct observed_mount *m, const char *reason)
 {
 	bool declared = desired_find_share(p->desired, m->share);
 	const char *subject = arena_printf(p->a, "share %s %s", m->share, m->path);
@@ -439,10 +418,44 @@ static void mount_remove(struct planner *p, const struct observed_mount *m)
 	d = draft_add(p, OP_SHARE_UNMOUNT, arena_printf(p->a, "share %s", m->share));
 	d->op.subject = subject;
 	d->op.version = "unmount";
-	d->op.reason = declared ? "the share has another path now" : "no file declares it any more";
+	d->op.reason = declared ? reason : "no file declares it any more";
 	d->op.removes = !declared;
 	d->op.share.share = m->share;
 	d->op.share.path = m->path;
+}
+
+static void target_plan(struct planner *p, struct share_state *s, struct target_state *t)
+{
+	struct comparison c = { .p = p, .s = s, .t = t };
+	const struct failure *f;
+
+	t->mount = observed_find_mount(p->observed, t->path);
+	if (target_is_blocked(p, t)) {
+		if (t->mount && find_target(p, t->path)->target == t)
+			set_fates(p, t->mount, NULL);
+		return;
+	}
+	if (!s->publishes) {
+		if (t->mount)
+			mount_remove(p, t->mount, "none of its maps can be published");
+		t->condition = s->maps;
+		return;
+	}
+	c.subject = arena_printf(p->a, "share %s %s", s->decl->name, t->path);
+	c.version = target_version(&c);
+	f = lookup_failure(p, c.subject, c.version);
+	if (f) {
+		if (t->mount)
+			set_fates(p, t->mount, NULL);
+		condition_from_failure(&t->condition, f);
+		return;
+	}
+	compare_mount(&c);
+	if (c.first)
+		condition_set(&t->condition, STATE_PENDING, REASON_PLANNED,
+			      arena_printf(p->a, "%s: %s", t->path, c.first->op.reason));
+	else
+		note_target(&c);
 }
 
 static void share_prepare(struct planner *p, struct share_state *s, struct target_state *targets)
@@ -480,6 +493,6 @@ void shares_plan(struct planner *p)
 		const struct observed_mount *m = &p->observed->mounts[i];
 
 		if (m->ours && !find_target(p, m->path))
-			mount_remove(p, m);
+			mount_remove(p, m, "the share has another path now");
 	}
 }

@@ -112,9 +112,11 @@ void share_resolve(struct planner *p, struct share_state *s)
 		bool stays;
 
 		if (map_resolve(p, m, &pin, &stays, &why)) {
+			s->publishes = true;
 			*LIST_ADD(p->a, &s->pins) = pin;
 		} else {
 			condition_worsen(&s->maps, &why);
+			s->publishes |= why.state == STATE_WAITING;
 			if (stays)
 				*LIST_ADD(p->a, &s->pins) = pin;
 			if (str_eq(why.reason, REASON_UNSAFE_MAP))

@@ -499,6 +499,9 @@ static int load_all(struct load *ld, struct error *e)
 	number_files(ld);
 	list_files(ld);
 	read_objects(ld);
+	for (size_t i = 0; i < ld->n; i++)
+		if (ld->items[i].in_force == ld->items[i].fragment && ld->items[i].fragment)
+			diags_add_text(&ld->g->diags, files[i].path, files[i].text, files[i].size);
 	config_judge(ld->a, &ld->g->desired, &ld->g->diags);
 	name_generation(ld);
 	return 0;

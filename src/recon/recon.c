@@ -309,6 +309,8 @@ static void finish(struct recon *r, uint64_t now_ns)
 
 	(void)clock_gettime(CLOCK_REALTIME, &wall);
 	since_update(r->since, st, &wall, state_changed, r);
+	/* An unreadable directory holds everything still as well, but `resume` does not end that. */
+	st->suspended = r->suspended;
 	if (r->files_trouble)
 		st->converged = false;
 	r->next_ns = retry_next_ns(r->retry, now_ns);

@@ -283,7 +283,10 @@ void kern_fake_use_elsewhere(struct kern_fake *k, uint32_t id)
 
 void kern_fake_empty_slot(struct kern_fake *k, uint32_t chain, uint32_t slot)
 {
-	fake_find_chain(k, chain)->slots[slot] = 0;
+	struct fake_chain *c = fake_find_chain(k, chain);
+
+	if (c && slot < c->meta.member_count)
+		c->slots[slot] = 0;
 }
 
 void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain)

@@ -40,7 +40,7 @@ uint32_t kern_fake_attach_foreign(struct kern_fake *k, const char *interface, co
 void kern_fake_detach(struct kern_fake *k, const char *interface);
 /* A dispatcher or program is also in use where nobody looks (another namespace). */
 void kern_fake_use_elsewhere(struct kern_fake *k, uint32_t id);
-void kern_fake_empty_slot(struct kern_fake *k, uint32_t chain, uint32_t slot);
+void kern_fake_empty_slot(struct kern_fake *k, uint32_t chain, uint32_t slot); /* if there is one */
 void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain);
 /* program NULL: all pins of the version go, else this one. */
 void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *program);

@@ -206,11 +206,12 @@ static bool fill_slot(struct kern_fake *k, struct fake_chain *c, uint32_t slot,
 static void chain_build(struct kern_fake *k, const struct op *op, struct op_result *ret)
 {
 	const struct op_chain *from = &op->chain;
-	struct fake_program *p = fake_add_program(k, "bpfshare_chain");
-	struct fake_chain c = { .id = p->id, .meta = fake_copy_chain(k->a, &from->meta) };
+	struct fake_chain c = {
+		.id = fake_add_program(k, "bpfshare_chain")->id,
+		.meta = fake_copy_chain(k->a, &from->meta),
+	};
 	struct fake_chain *at;
 
-	p->is_dispatcher = true;
 	c.slots = arena_calloc(k->a, from->member_count, sizeof(*c.slots));
 	for (uint32_t i = 0; i < from->member_count; i++)
 		if (from->members[i].instance &&

@@ -255,11 +255,16 @@ static void add_chain(const struct kern_fake *k, struct strbuf *b, const struct 
 	}
 }
 
+/* What is not pinned cannot be told from anybody's. */
 static bool is_ours(const struct kern_fake *k, const struct fake_interface *i)
 {
 	const struct fake_program *p = fake_find_program(k, i->o.xdp_id);
+	const struct fake_chain *c = fake_find_chain(k, i->o.xdp_id);
 
-	return p && (p->instance || p->is_dispatcher);
+	if (c)
+		return c->has_dir;
+	return p && p->instance &&
+	       fake_program_id(k, &(struct program_ref){ p->instance, p->version, p->name }) == p->id;
 }
 
 static const char *name_map(const struct kern_fake *k, struct arena *a, uint32_t id)

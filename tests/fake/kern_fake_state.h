@@ -10,7 +10,6 @@ struct fake_program {
 	uint32_t id;
 	const char *name, *instance, *version;
 	bool frags;
-	bool is_dispatcher;
 };
 
 struct fake_pin {

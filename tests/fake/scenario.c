@@ -455,6 +455,12 @@ static int read_desired(struct scenario *s, struct desired **ret)
 	if (r < 0)
 		return r;
 	config_merge(s->a, v, s->files.n, NULL, 0, d);
+	for (size_t i = 0; i < s->files.n; i++) {
+		if (v[i]->valid)
+			continue;
+		diags_format(&v[i]->diags, s->out);
+		return error_set(s->e, -EINVAL, "%s is invalid", s->files.v[i]);
+	}
 	for (size_t i = 0; i < d->object_count; i++)
 		d->objects[i].source = find_source(s, d->objects[i].path);
 	config_judge(s->a, d, NULL);
@@ -472,7 +478,7 @@ static int read_desired(struct scenario *s, struct desired **ret)
 
 static int prepare(struct scenario *s)
 {
-	struct desired *d;
+	struct desired *d = NULL;
 	int r;
 
 	if (s->n > 1) {

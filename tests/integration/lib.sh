@@ -124,6 +124,7 @@ sandbox() {
 		[ "$(id -u)" = 0 ] || skip_all "needs root"
 		exec env BPFSHARE_SANDBOX=1 unshare --net --mount --propagation private -- bash "$0" "$@"
 	fi
+	[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd # a bare devtmpfs has no such link; <(…) needs it
 	work=$(mktemp -d "${TMPDIR:-/tmp}/bpfshare-test.XXXXXX") || bail "no temporary directory"
 	chmod 755 "$work"
 	trap clean_up EXIT

@@ -114,7 +114,8 @@ int fixture_begin(void **state)
 	options.run_dir = arena_printf(fixture.a, "%s/run", fixture.root);
 	fixture.bpffs_dir = options.bpffs_dir = arena_printf(fixture.a, "%s/bpf/x", fixture.root);
 	if (mkdir(arena_printf(fixture.a, "%s/bpf", fixture.root), 0755) < 0 ||
-	    mount("bpf", arena_printf(fixture.a, "%s/bpf", fixture.root), "bpf", 0, "mode=0700") < 0)
+	    mount("bpf", arena_printf(fixture.a, "%s/bpf", fixture.root), "bpf", 0, "mode=0700") <
+		    0)
 		return -1;
 	if (kern_linux_new(&options, &fixture.k, NULL) < 0)
 		return -1;
@@ -189,8 +190,8 @@ struct op_result apply_fails(const struct op *op, int code, const char *reason,
 {
 	struct op_result r = apply(op);
 
-	if (r.code >= 0 || (code && r.code != code) || !str_eq(r.reason, reason) || r.class != class ||
-	    !strstr(r.error.text, words))
+	if (r.code >= 0 || (code && r.code != code) || !str_eq(r.reason, reason) ||
+	    r.class != class || !strstr(r.error.text, words))
 		fail_msg("%s: code %d, reason %s, class %d, text '%s'; wanted %d, %s, %d, '%s'",
 			 op_kind_names[op->kind], r.code, r.reason, (int)r.class, r.error.text,
 			 code, reason, (int)class, words);
@@ -242,7 +243,9 @@ void declare_value(struct object_decl *d, const char *variable, uint64_t value)
 	if (d->value_count > 0)
 		memcpy(values, d->values, d->value_count * sizeof(*values));
 	values[d->value_count++] =
-		(struct global_value){ .section = v->section, .offset = v->offset, .size = v->size,
+		(struct global_value){ .section = v->section,
+				       .offset = v->offset,
+				       .size = v->size,
 				       .bytes = arena_dup(fixture.a, &value, sizeof(value)) };
 	d->values = values;
 }
@@ -331,8 +334,8 @@ uint32_t id_of_program(int fd)
 
 uint32_t program_id(const char *instance)
 {
-	cleanup(closep) int fd = bpf_obj_get(below(
-		"%s", layout_program_pin(fixture.a, instance, "v", "xdp_trace")));
+	cleanup(closep) int fd =
+		bpf_obj_get(below("%s", layout_program_pin(fixture.a, instance, "v", "xdp_trace")));
 
 	MUST(fd);
 	return id_of_program(fd);
@@ -345,11 +348,22 @@ bool program_lives(uint32_t id)
 	return bpf_prog_get_next_id(id - 1, &next) == 0 && next == id;
 }
 
+void wait_for_end_of(uint32_t id)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+
+	for (int i = 0; program_lives(id); i++) {
+		if (i == 10000)
+			fail_msg("program id %u lives on", id);
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 const char *trace_of(uint32_t packet)
 {
 	cleanup(strbuf_done) struct strbuf text = { 0 };
-	cleanup(closep) int fd = bpf_obj_get(
-		below("%s", layout_map_pin(fixture.a, first_member, "v", "trace")));
+	cleanup(closep) int fd =
+		bpf_obj_get(below("%s", layout_map_pin(fixture.a, first_member, "v", "trace")));
 	struct test_trace trace;
 	const uint32_t key = 0;
 
@@ -371,7 +385,8 @@ struct op chain_op(const char *signature, const char *const *instances, size_t n
 	c->signature = signature;
 	c->member_count = n;
 	c->members = arena_calloc(fixture.a, n, sizeof(*c->members));
-	c->meta = (struct meta_chain){ .signature = signature, .origin = "test.yaml:1",
+	c->meta = (struct meta_chain){ .signature = signature,
+				       .origin = "test.yaml:1",
 				       .member_count = n };
 	c->meta.members = arena_calloc(fixture.a, n, sizeof(*c->meta.members));
 	for (size_t i = 0; i < n; i++) {
@@ -466,7 +481,8 @@ const char *wait_for_trace(uint32_t packet)
 
 struct op root_op(enum op_kind kind, const char *interface, uint32_t ifindex)
 {
-	return (struct op){ .kind = kind, .key = interface,
+	return (struct op){ .kind = kind,
+			    .key = interface,
 			    .root = { .interface = interface, .ifindex = ifindex } };
 }
 

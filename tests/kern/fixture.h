@@ -19,8 +19,8 @@ extern struct fixture {
 } fixture;
 
 /* Runs the tests and returns the exit status, or skips all and says why. */
-#define FIXTURE_RUN(name, tests)                                                       \
-	(fixture_can_be_made() ?                                                       \
+#define FIXTURE_RUN(name, tests)                                                             \
+	(fixture_can_be_made() ?                                                             \
 		 cmocka_run_group_tests_name(name, tests, fixture_setup, fixture_teardown) : \
 		 0)
 #define FIXTURE_TEST(f) cmocka_unit_test_setup_teardown(f, fixture_begin, fixture_end)
@@ -84,3 +84,4 @@ const struct observed_interface *look_at(uint32_t ifindex); /* fails the test if
 int load_foreign(void); /* a descriptor of an XDP program that is not ours */
 uint32_t id_of_program(int fd);
 bool program_lives(uint32_t id);
+void wait_for_end_of(uint32_t program_id); /* a pin lets go some time after it was removed */

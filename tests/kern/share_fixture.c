@@ -146,18 +146,29 @@ int world_begin(void **state)
 	return 0;
 }
 
-/* Below the world's root, all but the root itself and the bpffs with the maps. */
-static const char *any_leftover(const char *keep)
+/*
+ * One pass over everything below the world's root but the bpffs with the maps; a covered mount
+ * needs another.
+ */
+static size_t unmount_some(size_t *ret_left)
 {
+	const char *keep = world_path("bpf");
+	size_t done = 0;
 	struct mountinfo m;
 
-	if (mountinfo_read(world.a, "self", &m, NULL) < 0)
-		return NULL;
-	for (size_t i = 0; i < m.n; i++)
-		if (str_starts(m.v[i].path, world.root) && !str_eq(m.v[i].path, world.root) &&
-		    !str_eq(m.v[i].path, keep))
-			return m.v[i].path;
-	return NULL;
+	*ret_left = 0;
+	MUST(mountinfo_read(world.a, "self", &m, NULL));
+	for (size_t i = 0; i < m.n; i++) {
+		const char *path = m.v[i].path;
+
+		if (!str_starts(path, world.root) || str_eq(path, world.root) || str_eq(path, keep))
+			continue;
+		if (umount2(path, MNT_DETACH) == 0)
+			done++;
+		else
+			++*ret_left;
+	}
+	return done;
 }
 
 static int remove_tree(const char *path)
@@ -174,14 +185,13 @@ static int remove_tree(const char *path)
 
 int world_end(void **state)
 {
-	const char *bpf = world_path("bpf"), *left;
-	int r = 0;
+	size_t left;
+	int r;
 
 	(void)state;
-	while (r == 0 && (left = any_leftover(bpf)))
-		r = umount2(left, MNT_DETACH);
-	if (r == 0)
-		r = remove_tree(world_path("run"));
+	while (unmount_some(&left))
+		;
+	r = left ? -1 : remove_tree(world_path("run"));
 	if (r == 0)
 		r = remove_tree(world_path("places"));
 	make_directories(world_path("run"));
@@ -253,15 +263,15 @@ struct prober {
 	volatile struct prober_state {
 		unsigned long rounds;
 		bool stop;
-	} *state;
+	} * state;
 };
 
 struct prober *prober_start(int (*f)(const char *arg), const char *arg)
 {
 	struct prober *p = arena_new_of(world.a, struct prober);
 
-	p->state = mmap(NULL, sizeof(*p->state), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	p->state = mmap(NULL, sizeof(*p->state), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
 	assert_ptr_not_equal(p->state, MAP_FAILED);
 	p->pid = fork();
 	MUST(p->pid);

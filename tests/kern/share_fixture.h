@@ -11,22 +11,22 @@
 #include "base/arena.h"
 #include "kern/context.h"
 
-#define MEMBER_UID 65533
+#define MEMBER_UID   65533
 #define STRANGER_UID 65532
-#define SHARE_GID 65533
+#define SHARE_GID    65533
 #define STRANGER_GID 65532
 
 extern struct world {
 	char root[64]; /* the tmpfs */
 	struct kern_context c;
-	struct arena *a; /* of the present test */
+	struct arena *a;  /* of the present test */
 	int map_a, map_b; /* pinned as maps a and b of version v of instance x */
 	uint32_t id_a, id_b;
 } world;
 
 /* Runs the tests and returns the exit status, or skips all and says why. */
-#define WORLD_RUN(name, tests)                                               \
-	(world_can_be_made() ?                                               \
+#define WORLD_RUN(name, tests)                                                           \
+	(world_can_be_made() ?                                                           \
 		 cmocka_run_group_tests_name(name, tests, world_setup, world_teardown) : \
 		 0)
 bool world_can_be_made(void);
@@ -45,17 +45,26 @@ const char *world_path(const char *relative);
 int open_read(const char *path);
 int open_write(const char *path);
 
-/* Calls f(arg) in a child with no privilege and yields what it returns, 0…255; gid is the only group. */
+/*
+ * Calls f(arg) in a child with no privilege and yields what it returns, 0…255; gid is the only
+ * group.
+ */
 int as_user(uid_t uid, gid_t gid, int (*f)(const char *arg), const char *arg);
 bool unprivileged_bpf_is_blocked(void); /* before Linux 5.19 by a sysctl */
 
-/* A child that calls f(arg) again and again until it does not return 0; stop() yields the last, and how many were 0. */
+/*
+ * A child that calls f(arg) again and again until it does not return 0; stop() yields the last,
+ * and how many were 0.
+ */
 struct prober;
 struct prober *prober_start(int (*f)(const char *arg), const char *arg);
 int prober_stop(struct prober *p, unsigned long *ret_rounds);
 void prober_wait(const struct prober *p, unsigned long rounds); /* until it has done so many more */
 
-/* A child in a mount namespace of its own that receives our mounts, where dir is bound to the world's "seen". */
+/*
+ * A child in a mount namespace of its own that receives our mounts, where dir is bound to the
+ * world's "seen".
+ */
 struct container;
 struct container *container_start(const char *dir);
 /* The id of the map behind seen/relative there, 0 without one. */
@@ -70,7 +79,10 @@ void apply_fine(const struct op *op);
 void apply_fails(const struct op *op, const char *reason, enum failure_class class,
 		 const char *words);
 
-/* A sealed share at its default path with map a as "a"; an unsealed one that has it writable as "w" and b as "r". */
+/*
+ * A sealed share at its default path with map a as "a"; an unsealed one that has it writable as
+ * "w" and b as "r".
+ */
 const char *mount_sealed(const char *share);
 const char *mount_writable(const char *share);
 

@@ -160,8 +160,9 @@ static int begin_names(void **state)
 {
 	/* Long enough that the first buffer is too small. */
 	static char group[20000];
-	int n = snprintf(group, sizeof(group),
-			 "root:x:0:\nalone:x:71:\nteam:x:72:ann\ncrowd:x:73:\nself:x:74:selma\nmany:x:75:");
+	int n = snprintf(
+		group, sizeof(group),
+		"root:x:0:\nalone:x:71:\nteam:x:72:ann\ncrowd:x:73:\nself:x:74:selma\nmany:x:75:");
 
 	world_begin(state);
 	for (int i = 0; i < 2000; i++)
@@ -205,11 +206,10 @@ static void users_have_their_primary_group(void **state)
 		uint32_t uid, gid;
 		bool is_shared;
 	} rows[] = {
-		{ "root", 0, 0, false },  { "alf", 61, 71, true }, /* user 67 has it too */
-		{ "tim", 62, 72, true },  /* the group lists ann */
-		{ "carl", 63, 73, true }, /* cora has it too */
-		{ "selma", 65, 74, false },
-		{ "lost", 66, 99, false }, { "65", 65, 74, false },
+		{ "root", 0, 0, false },    { "alf", 61, 71, true }, /* user 67 has it too */
+		{ "tim", 62, 72, true },                             /* the group lists ann */
+		{ "carl", 63, 73, true },                            /* cora has it too */
+		{ "selma", 65, 74, false }, { "lost", 66, 99, false }, { "65", 65, 74, false },
 	};
 	const char *users[ARRAY_SIZE(rows)];
 	struct observed o;

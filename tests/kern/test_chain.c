@@ -43,7 +43,8 @@ static const struct observed_chain *find(uint32_t id)
 
 static struct op slot_op(uint32_t id, uint32_t slot, const char *instance)
 {
-	struct op op = { .kind = OP_SLOT_SET, .key = "test",
+	struct op op = { .kind = OP_SLOT_SET,
+			 .key = "test",
 			 .chain = { .id = id, .slot = slot, .member_count = 1 } };
 
 	op.chain.members = arena_new_of(fixture.a, struct program_ref);
@@ -316,11 +317,13 @@ static void a_newer_chain_is_told_apart(void **state)
 {
 	struct meta_chain m = { .signature = "s", .origin = "" };
 	struct error e = { 0 };
+	const void *encoded;
 	unsigned char *data;
 	size_t size;
 
 	(void)state;
-	data = arena_dup(fixture.a, meta_chain_encode(fixture.a, &m, &size), 64);
+	encoded = meta_chain_encode(fixture.a, &m, &size);
+	data = arena_dup(fixture.a, encoded, size);
 	data[8]++;
 	assert_int_equal(pin_directory_create(below("chains/7"), &e), 0);
 	assert_int_equal(pin_meta_write(fixture.a, below("chains/7"), data, size, &e), 0);

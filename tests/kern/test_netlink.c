@@ -320,8 +320,9 @@ static void a_slave_of_a_bond_that_runs_xdp_is_held(void **state)
 	must_run("ip link set v0 up");
 	op.root.interface = "bond0";
 	op.root.ifindex = if_nametoindex("bond0");
+	op.root.mode = XDP_MODE_NATIVE;
 	if (apply(&op).code < 0) {
-		print_message("# bonds do not run XDP before Linux 5.15\n");
+		print_message("# bonds do not run XDP in their drivers before Linux 5.15\n");
 		return;
 	}
 	op = set_op(w.two, look_at(w.veth)->xdp_id, XDP_DRIVER);

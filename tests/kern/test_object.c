@@ -148,7 +148,6 @@ static void a_used_map_is_the_same_map(void **state)
 	assert_int_equal(ours->id, theirs->id);
 	assert_int_not_equal(observed_object_map(find("first", "v"), "packets")->id,
 			     observed_object_map(find("second", "v"), "packets")->id);
-
 }
 
 static void a_map_of_another_shape_is_not_used(void **state)
@@ -325,14 +324,20 @@ static void plant_meta(const char *instance, const void *data, size_t size)
 
 static void metadata_of_others_is_told_apart(void **state)
 {
-	struct meta_object m = { .instance = "elsewhere", .object = "o", .version = "v",
-				 .origin = "", .elf_path = "", .elf_sha256 = "",
+	struct meta_object m = { .instance = "elsewhere",
+				 .object = "o",
+				 .version = "v",
+				 .origin = "",
+				 .elf_path = "",
+				 .elf_sha256 = "",
 				 .declaration = "" };
+	const void *encoded;
 	unsigned char *data;
 	size_t size;
 
 	(void)state;
-	data = arena_dup(fixture.a, meta_object_encode(fixture.a, &m, &size), 512);
+	encoded = meta_object_encode(fixture.a, &m, &size);
+	data = arena_dup(fixture.a, encoded, size);
 	plant_meta("moved", data, size);
 	plant_meta("elsewhere", data, size);
 	data[8]++;
@@ -360,7 +365,8 @@ static void a_pin_that_is_no_metadata_is_damage(void **state)
 		assert_int_equal(pin_directory_create(below("objects/%s", instance), &e), 0);
 		assert_int_equal(pin_directory_create(below("objects/%s/v", instance), &e), 0);
 		assert_int_equal(bpf_obj_pin(i == 0 ? program : map,
-					     below("objects/%s/v/meta", instance)), 0);
+					     below("objects/%s/v/meta", instance)),
+				 0);
 		assert_false(find(instance, "v")->complete);
 	}
 }
@@ -427,7 +433,7 @@ static void two_versions_go_one_by_one(void **state)
 	apply_fine(&one);
 	assert_null(find("a", "v1"));
 	assert_true(find("a", "v2")->complete);
-	assert_false(program_lives(id));
+	wait_for_end_of(id);
 	apply_fine(&two);
 	assert_false(exists(below("objects/a")));
 	apply_fine(&two); /* what is gone already is gone */

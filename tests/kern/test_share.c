@@ -173,7 +173,8 @@ static void a_share_of_a_missing_map_is_not_mounted(void **state)
 static void skip_where_unprivileged_bpf_is_blocked(void)
 {
 	if (unprivileged_bpf_is_blocked()) {
-		print_message("unprivileged bpf(2) is blocked by kernel.unprivileged_bpf_disabled\n");
+		print_message(
+			"unprivileged bpf(2) is blocked by kernel.unprivileged_bpf_disabled\n");
 		skip();
 	}
 }
@@ -491,6 +492,31 @@ static void a_container_that_bound_the_directory_above_sees_a_replacement(void *
 	container_stop(late);
 }
 
+/* The directory above, bound elsewhere on the host: what is mounted there follows by itself. */
+static void a_second_way_to_the_path_follows(void **state)
+{
+	const char *path = world_path("run/shares/d/maps"), *way = world_path("seen");
+	struct op op = share_op(OP_SHARE_UNMOUNT, "d", path);
+	struct op_share_pin pin = share_pin("a", "b", 0440);
+	struct op replace = replacement(path, &pin);
+	uint32_t id = 0;
+	cleanup(closep) int dir = -1;
+
+	(void)state;
+	assert_int_equal(mount(world_path("run"), way, NULL, MS_BIND, NULL), 0);
+	assert_string_equal(mount_sealed("d"), path);
+	assert_int_equal(observe(NULL, 0).mount_count, 1);
+	assert_string_equal(observe(NULL, 0).mounts[0].path, path);
+	apply_fine(&replace);
+	assert_int_equal(observe(NULL, 0).mount_count, 1);
+	dir = open(below(way, "shares/d/maps"), O_PATH | O_CLOEXEC);
+	assert_int_equal(share_pin_map_id(dir, "a", &id, NULL), 0);
+	assert_int_equal(id, world.id_b);
+	apply_fine(&op);
+	assert_int_equal(observe(NULL, 0).mount_count, 0);
+	assert_int_equal(observe(&way, 1).mounts[0].ours, false);
+}
+
 static void a_container_that_bound_the_path_sees_changes_of_pins(void **state)
 {
 	const char *path = mount_writable("d");
@@ -510,11 +536,14 @@ static void a_container_that_bound_the_path_sees_changes_of_pins(void **state)
 /* As a crash between moving the new instance beneath and unmounting the old one leaves it. */
 static void the_lowest_of_several_is_kept(void **state)
 {
-	const char *path = mount_sealed("d"), *source = layout_mount_source(world.a, "0badcafe", "d");
+	const char *path = mount_sealed("d"),
+		   *source = layout_mount_source(world.a, "0badcafe", "d");
 	struct op op = share_op(OP_SHARE_SEAL, "d", path);
 	struct op_share_pin pin = share_pin("a", "b", 0440);
 
 	(void)state;
+	if (!mount_keeps_source())
+		skip(); /* there is no mounting beneath on such a kernel either */
 	for (int i = 0; i < 2; i++) {
 		cleanup(closep) int mount = -1, target = open(path, O_PATH | O_CLOEXEC);
 
@@ -604,6 +633,7 @@ int main(void)
 		WORLD_TEST(a_replacement_changes_everything),
 		WORLD_TEST(a_sealed_share_can_become_writable),
 		WORLD_TEST(a_container_that_bound_the_directory_above_sees_a_replacement),
+		WORLD_TEST(a_second_way_to_the_path_follows),
 		WORLD_TEST(a_container_that_bound_the_path_sees_changes_of_pins),
 		WORLD_TEST(the_lowest_of_several_is_kept),
 		WORLD_TEST(a_sealed_share_changes_only_through_a_window),

@@ -192,6 +192,15 @@ static void shares_of_another_daemon_are_foreign(void **state)
 	assert_int_equal(o.mount_count, 0);
 }
 
+/* What is covered can be recognised from outside only where the source is kept. */
+static void skip_without_source(void)
+{
+	if (!mount_keeps_source()) {
+		print_message("this kernel does not keep the source of a bpffs\n");
+		skip();
+	}
+}
+
 static void a_share_that_is_covered_says_so(void **state)
 {
 	const char *path = mount_sealed("d");
@@ -199,6 +208,7 @@ static void a_share_that_is_covered_says_so(void **state)
 	struct observed_mount m;
 
 	(void)state;
+	skip_without_source();
 	assert_int_equal(mount("theirs", path, "tmpfs", 0, NULL), 0);
 	m = observe_at(path);
 	assert_true(m.ours && m.covered);
@@ -219,6 +229,7 @@ static void a_share_below_a_covered_directory_says_so(void **state)
 	struct observed_mount m;
 
 	(void)state;
+	skip_without_source();
 	assert_int_equal(mount("theirs", world_path("run/shares"), "tmpfs", 0, NULL), 0);
 	m = observe_at(path);
 	assert_true(m.ours && m.covered);
@@ -276,7 +287,10 @@ static void unmounting_removes_what_mounting_made(void **state)
 	apply_fine(&inside);
 	assert_false(exists(world_path("run/shares")));
 	assert_true(exists(world_path("run/other")));
-	/* The daemon's own directory stays, and so do directories elsewhere that may be somebody's. */
+	/*
+	 * The daemon's own directory stays, and so do directories elsewhere that may be
+	 * somebody's.
+	 */
 	assert_int_equal(unlink(world_path("run/other")), 0);
 	inside = share_op(OP_SHARE_UNMOUNT, "d", mount_sealed("d"));
 	apply_fine(&inside);
@@ -308,7 +322,7 @@ static void unmounting_takes_all_of_a_stack(void **state)
 
 	(void)state;
 	assert_int_equal(mount(path, path, NULL, MS_BIND, NULL), 0);
-	assert_int_equal(observe_at(path).stacked, 2);
+	assert_int_equal(observe_at(path).stacked, mount_keeps_source() ? 2 : 1);
 	apply_fine(&op);
 	assert_int_equal(observe(&path, 1).mount_count, 0);
 	assert_false(exists(path));

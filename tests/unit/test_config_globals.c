@@ -25,6 +25,8 @@ static const struct shape character = {
 };
 static const struct shape pointer = { .kind = SHAPE_UNSUPPORTED, .name = "", .size = 8 };
 
+static const struct shape u128 = { .kind = SHAPE_INTEGER, .name = "__int128", .size = 16 };
+
 static const struct shape_enumerator modes[] = { { "SLOW", 0 }, { "FAST", 7 }, { "ODD", -2 } };
 static const struct shape mode = { .kind = SHAPE_ENUM,
 				   .name = "mode",
@@ -84,10 +86,10 @@ static const struct shape larger = { .kind = SHAPE_ARRAY,
 				     .count = LIMIT_VARIABLE_BYTES + 1,
 				     .element = &u8 };
 
-#define VARIABLE(variable, at, its_section, of)                                      \
-	{                                                                            \
-		.name = variable, .section = its_section, .offset = at, .shape = of, \
-		.size = (of)->size                                                   \
+/* The size is that of the shape, see set_globals(). */
+#define VARIABLE(variable, at, its_section, of)                                     \
+	{                                                                           \
+		.name = variable, .section = its_section, .offset = at, .shape = of \
 	}
 
 static struct elf_variable variables[] = {
@@ -112,6 +114,7 @@ static struct elf_variable variables[] = {
 	VARIABLE("large", 0, ".data.large", &large),
 	VARIABLE("larger", 0, ".data.larger", &larger),
 	VARIABLE("pointer", 400, ".bss", &pointer),
+	VARIABLE("w128", 416, ".bss", &u128),
 	{ .name = "untyped", .section = ".bss", .offset = 500, .size = 4 },
 	{ .name = "lying", .section = ".bss", .offset = 504, .size = 4, .shape = &u64 },
 	VARIABLE("description", 508, ".bss", &u32),
@@ -124,6 +127,9 @@ static struct object_decl *set_globals(struct arena *a, const char *globals, str
 	struct desired *d =
 		declare(a, arena_printf(a, "objects: {a: {file: a.o, globals: {%s}}}", globals));
 
+	for (size_t i = 0; i < ARRAY_SIZE(variables); i++)
+		if (variables[i].shape && !variables[i].size)
+			variables[i].size = variables[i].shape->size;
 	d->objects[0].source = &source;
 	diags_init(ret, a);
 	config_judge(a, d, ret);
@@ -227,6 +233,7 @@ static void types_are_not_mixed(void **state)
 	expect_refusal("cfg: [1]", "BadGlobal", "must be a mapping, not a list");
 	expect_refusal("mode: 1.5", "BadGlobal", "must be the name of a value, or an integer");
 	expect_refusal("pointer: 0", "BadGlobal", "has a type that cannot be set");
+	expect_refusal("w128: 0", "BadGlobal", "has a type that cannot be set");
 }
 
 static void bools_and_characters(void **state)

@@ -54,9 +54,9 @@ static void every_byte_survives(void **state)
 static void other_spellings_are_no_names(void **state)
 {
 	static const char *const foreign[] = {
-		"",    "a.b", "~a",  "a b",   "%",    "%2",
-		"%2e", /* digits are upper case */
-		"%41", /* 'A' needs no escape */
+		"",    "a.b", "~a", "a b",        "%",
+		"%2",  "%2e", /* digits are upper case */
+		"%41",        /* 'A' needs no escape */
 		"%00", "%2G", "a%", "maps.debug", "\xc3\xa9",
 	};
 	NEW_ARENA(a);
@@ -71,7 +71,8 @@ static void paths_are_those_of_the_layout(void **state)
 	NEW_ARENA(a);
 
 	(void)state;
-	assert_string_equal(layout_object_dir(a, "fwd@eth0.1", "0123"), "objects/fwd@eth0%2E1/0123");
+	assert_string_equal(layout_object_dir(a, "fwd@eth0.1", "0123"),
+			    "objects/fwd@eth0%2E1/0123");
 	assert_string_equal(layout_program_pin(a, "fwd", "0123", "xdp_main"),
 			    "objects/fwd/0123/programs/xdp_main");
 	assert_string_equal(layout_map_pin(a, "fwd", "0123", ".bss"),
@@ -145,7 +146,8 @@ static void named_things_are_found(void **state)
 		{ .name = "dash", .is_group = true, .id = 2 },
 		{ .name = "root", .is_group = true },
 	};
-	struct feature features[] = { { .name = "tcx" }, { .name = "tailcall", .available = true } };
+	struct feature features[] = { { .name = "tcx" },
+				      { .name = "tailcall", .available = true } };
 	struct observed o = {
 		.mounts = mounts,
 		.mount_count = 2,

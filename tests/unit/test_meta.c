@@ -284,11 +284,12 @@ static void more_than_is_known_is_skipped(void **state)
 	NEW_ARENA(a);
 
 	(void)state;
-	assert_int_equal(decode_text(a,
-				     "kind=chain\nfuture=1,2,3,4,5,6,7,8,9,10\nsignature=s,more\norigin=\n"
-				     "member=a,p,5,0x4,1,more,and,more,and,more\n",
-				     &back),
-			 0);
+	assert_int_equal(
+		decode_text(a,
+			    "kind=chain\nfuture=1,2,3,4,5,6,7,8,9,10\nsignature=s,more\norigin=\n"
+			    "member=a,p,5,0x4,1,more,and,more,and,more\n",
+			    &back),
+		0);
 	assert_string_equal(back.signature, "s");
 	assert_string_equal(back.origin, "");
 	assert_int_equal(back.member_count, 1);

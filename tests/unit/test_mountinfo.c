@@ -28,8 +28,9 @@ static struct mountinfo parse(struct arena *a, const char *text)
 static void a_line_is_understood(void **state)
 {
 	NEW_ARENA(a);
-	struct mountinfo m = parse(a, "55 27 0:44 / /run/bpfshare/shares/d/maps rw,nosuid shared:7 - "
-				      "bpf bpfshare:0badcafe:d ro,mode=700\n");
+	struct mountinfo m = parse(a,
+				   "55 27 0:44 / /run/bpfshare/shares/d/maps rw,nosuid shared:7 - "
+				   "bpf bpfshare:0badcafe:d ro,mode=700\n");
 
 	(void)state;
 	assert_int_equal(m.n, 1);
@@ -66,10 +67,11 @@ static void read_only_is_said_of_the_superblock(void **state)
 static void optional_fields_come_in_any_number(void **state)
 {
 	NEW_ARENA(a);
-	struct mountinfo m = parse(a, "1 0 0:1 / /a rw - tmpfs none rw\n"
-				      "2 0 0:1 / /b rw master:3 - tmpfs none rw\n"
-				      "3 0 0:1 / /c rw shared:1 master:2 propagate_from:1 - tmpfs none rw\n"
-				      "4 0 0:1 / /d rw unbindable some:day - tmpfs none rw\n");
+	struct mountinfo m =
+		parse(a, "1 0 0:1 / /a rw - tmpfs none rw\n"
+			 "2 0 0:1 / /b rw master:3 - tmpfs none rw\n"
+			 "3 0 0:1 / /c rw shared:1 master:2 propagate_from:1 - tmpfs none rw\n"
+			 "4 0 0:1 / /d rw unbindable some:day - tmpfs none rw\n");
 
 	(void)state;
 	assert_int_equal(m.n, 4);
@@ -82,8 +84,9 @@ static void optional_fields_come_in_any_number(void **state)
 static void escapes_are_undone(void **state)
 {
 	NEW_ARENA(a);
-	struct mountinfo m = parse(a, "1 0 0:1 /r\\011t /a\\040b\\012c\\134d\\043 rw - fuse.x a\\040b rw\n"
-				      "2 0 0:1 / /no\\04escape\\ rw - tmpfs - rw\n");
+	struct mountinfo m =
+		parse(a, "1 0 0:1 /r\\011t /a\\040b\\012c\\134d\\043 rw - fuse.x a\\040b rw\n"
+			 "2 0 0:1 / /no\\04escape\\ rw - tmpfs - rw\n");
 
 	(void)state;
 	assert_string_equal(m.v[0].root, "/r\tt");

@@ -1,201 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "source_fixture.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
-#include "base/hash.h"
-#include "base/str.h"
-#include "kern/source.h"
 #include "model/limits.h"
-
-/* Somebody who owns nothing here. */
-#define STRANGER 54321
-
-/* A directory of its own for each test; paths below are relative to it. */
-struct fixture {
-	char *top;
-	struct arena *arena;
-	const char *directories[4];
-	uid_t owner;
-	struct source_options options;
-	struct source *source;
-};
-
-static const char *at(struct fixture *f, const char *path)
-{
-	return arena_printf(f->arena, "%s/%s", f->top, path);
-}
-
-static int setup(void **state)
-{
-	struct fixture *f = xnew(struct fixture);
-	const char *tmp = getenv("TMPDIR");
-
-	f->arena = arena_new();
-	f->top = xasprintf("%s/source.XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(f->top))
-		return -1;
-	(void)umask(022);
-	f->owner = getuid();
-	f->options.owners = &f->owner;
-	f->options.owner_count = 1;
-	f->options.directories.v = f->directories;
-	*state = f;
-	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	source_free(f->source);
-	(void)nftw(f->top, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	arena_free(f->arena);
-	free(f->top);
-	free(f);
-	return 0;
-}
-
-static void make_directory(struct fixture *f, const char *path, mode_t mode)
-{
-	assert_return_code(mkdir(at(f, path), 0755), errno);
-	assert_return_code(chmod(at(f, path), mode), errno);
-}
-
-static void write_mode(struct fixture *f, const char *path, const char *text, mode_t mode)
-{
-	int fd = open(at(f, path), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	assert_return_code(fd, errno);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	assert_return_code(fchmod(fd, mode), errno);
-	(void)close(fd);
-}
-
-static void write_text(struct fixture *f, const char *path, const char *text)
-{
-	write_mode(f, path, text, 0644);
-}
-
-static void make_link(struct fixture *f, const char *target, const char *path)
-{
-	assert_return_code(symlink(target, at(f, path)), errno);
-}
-
-static void use_directory(struct fixture *f, const char *path)
-{
-	f->directories[f->options.directories.n++] = at(f, path);
-}
-
-/* One configuration directory, "d". */
-static void use_one(struct fixture *f)
-{
-	make_directory(f, "d", 0755);
-	use_directory(f, "d");
-}
-
-static void reread(struct fixture *f)
-{
-	struct error e = { 0 };
-
-	source_free(f->source);
-	f->source = NULL;
-	assert_int_equal(source_read(&f->options, &f->source, &e), 0);
-}
-
-static size_t file_count(struct fixture *f)
-{
-	size_t n;
-
-	(void)source_files(f->source, &n);
-	return n;
-}
-
-static const struct source_file *file_named(struct fixture *f, const char *name)
-{
-	size_t n;
-	const struct source_file *files = source_files(f->source, &n);
-
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(files[i].name, name))
-			return &files[i];
-	fail_msg("%s was not read", name);
-	return NULL;
-}
-
-static const struct source_directory *directory_at(struct fixture *f, size_t i)
-{
-	size_t n;
-	const struct source_directory *d = source_directories(f->source, &n);
-
-	assert_true(i < n);
-	return &d[i];
-}
-
-/* The names and what became of each, "a.yaml=applied b.yaml=masked". */
-static const char *summary(struct fixture *f)
-{
-	static const char *const states[] = {
-		[FILE_APPLIED] = "applied", [FILE_INVALID] = "invalid", [FILE_MASKED] = "masked",
-		[FILE_IGNORED] = "ignored", [FILE_REFUSED] = "refused",
-	};
-	cleanup(strbuf_done) struct strbuf text = { 0 };
-	size_t n;
-	const struct source_file *files = source_files(f->source, &n);
-
-	for (size_t i = 0; i < n; i++)
-		strbuf_addf(&text, "%s%s=%s", i ? " " : "", files[i].name, states[files[i].state]);
-	return arena_strdup(f->arena, strbuf_get(&text));
-}
-
-#define assert_contains(text, part)                                                   \
-	do {                                                                          \
-		const char *_t = (text);                                              \
-		if (!_t || !strstr(_t, (part)))                                       \
-			fail_msg("\"%s\" not in \"%s\"", (part), _t ? _t : "(null)"); \
-	} while (0)
-
-/* The reason, as a comment of TAP in front of the skipped test. */
-#define skip_because(reason)             \
-	do {                             \
-		(void)puts("# " reason); \
-		(void)fflush(stdout);    \
-		skip();                  \
-	} while (0)
-
-static void need_root(void)
-{
-	if (geteuid() != 0)
-		skip_because("needs root, to give files to another user");
-}
 
 /* What is read. */
 
@@ -585,32 +398,6 @@ static void forty_links_are_followed_and_no_more(void **state)
 
 /* Object files. */
 
-struct blob_result {
-	int code;
-	char text[64]; /* the content */
-	char sha256[SHA256_HEX];
-	const char *path, *reason;
-	struct error e;
-};
-
-static struct blob_result read_object(struct fixture *f, const char *name, const char *path)
-{
-	size_t n;
-	const struct source_file *files = source_files(f->source, &n);
-	struct source_blob blob = { 0 };
-	struct blob_result r = { 0 };
-
-	r.code = source_read_object(f->source, (size_t)(file_named(f, name) - files), path,
-				    f->arena, &blob, &r.path, &r.reason, &r.e);
-	if (r.code == 0) {
-		(void)snprintf(r.text, sizeof(r.text), "%.*s", (int)MIN(blob.size, (size_t)60),
-			       (const char *)blob.data);
-		memcpy(r.sha256, blob.sha256, sizeof(r.sha256));
-		source_blob_done(&blob);
-	}
-	return r;
-}
-
 static void assert_refused(struct blob_result r, const char *reason, const char *part)
 {
 	assert_true(r.code < 0);
@@ -679,6 +466,30 @@ static void objects_are_under_the_same_rule(void **state)
 	assert_refused(read_object(f, "a.yaml", "/"), "ObjectRefused", "a directory");
 }
 
+static void what_was_read_is_watched(void **state)
+{
+	struct fixture *f = *state;
+	struct string_list watches;
+
+	use_one(f);
+	reread(f);
+	source_watch_paths(f->source, f->arena, &watches);
+	assert_int_equal(watches.n, 1); /* empty as it is */
+	assert_string_equal(watches.v[0], at(f, "d"));
+	make_directory(f, "lib", 0755);
+	make_directory(f, "d/obj", 0755);
+	write_text(f, "d/a.yaml", "a");
+	write_text(f, "lib/x.o", "x");
+	write_text(f, "d/obj/y.o", "y");
+	reread(f);
+	assert_int_equal(read_object(f, "a.yaml", at(f, "lib/x.o")).code, 0);
+	assert_int_equal(read_object(f, "a.yaml", "obj/y.o").code, 0);
+	source_watch_paths(f->source, f->arena, &watches);
+	assert_int_equal(watches.n, 3);
+	assert_string_equal(watches.v[1], at(f, "lib"));
+	assert_string_equal(watches.v[2], at(f, "d/obj"));
+}
+
 static void missing_objects_are_watched_for(void **state)
 {
 	struct fixture *f = *state;
@@ -731,185 +542,6 @@ static void an_object_without_permission_is_unreadable(void **state)
 	assert_int_equal(file_named(f, "secret.yaml")->state, FILE_INVALID);
 }
 
-/* ConfigMap volumes, laid out as kubelet does. */
-
-static void write_version(struct fixture *f, const char *dir, const char *version, const char *text)
-{
-	const char *real = arena_printf(f->arena, "%s/..%s", dir, version);
-
-	make_directory(f, real, 0755);
-	write_text(f, arena_printf(f->arena, "%s/a.yaml", real), text);
-	write_text(f, arena_printf(f->arena, "%s/b.yaml", real), text);
-	write_text(f, arena_printf(f->arena, "%s/x.o", real), text);
-}
-
-static void swap_data(struct fixture *f, const char *dir, const char *version)
-{
-	const char *new = at(f, arena_printf(f->arena, "%s/..data_tmp", dir));
-
-	assert_return_code(symlink(arena_printf(f->arena, "..%s", version), new), errno);
-	assert_return_code(rename(new, at(f, arena_printf(f->arena, "%s/..data", dir))), errno);
-}
-
-static void make_volume(struct fixture *f, const char *dir)
-{
-	static const char *const names[] = { "a.yaml", "b.yaml", "x.o" };
-
-	write_version(f, dir, "1", "one");
-	swap_data(f, dir, "1");
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		make_link(f, arena_printf(f->arena, "..data/%s", names[i]),
-			  arena_printf(f->arena, "%s/%s", dir, names[i]));
-}
-
-static void a_volume_is_read_through_its_data(void **state)
-{
-	struct fixture *f = *state;
-	struct string_list watches;
-
-	use_one(f);
-	make_volume(f, "d");
-	/* A link of a key that comes with the next version. */
-	make_link(f, "..data/later.yaml", "d/later.yaml");
-	write_text(f, "d/beside.yaml", "x");
-	reread(f);
-	assert_string_equal(summary(f), "a.yaml=applied b.yaml=applied beside.yaml=ignored");
-	assert_string_equal(file_named(f, "a.yaml")->path, at(f, "d/a.yaml"));
-	assert_string_equal(read_object(f, "a.yaml", "x.o").text, "one");
-	assert_string_equal(read_object(f, "a.yaml", "x.o").path, at(f, "d/x.o"));
-	source_watch_paths(f->source, f->arena, &watches);
-	assert_int_equal(watches.n, 2);
-	assert_string_equal(watches.v[0], at(f, "d"));
-	assert_string_equal(watches.v[1], at(f, "d/..1"));
-}
-
-static void what_was_opened_stays_one_version(void **state)
-{
-	struct fixture *f = *state;
-
-	use_one(f);
-	make_volume(f, "d");
-	reread(f);
-	assert_false(source_is_stale(f->source));
-	write_version(f, "d", "2", "two");
-	swap_data(f, "d", "2");
-	assert_true(source_is_stale(f->source));
-	assert_string_equal(read_object(f, "a.yaml", "x.o").text, "one");
-	reread(f);
-	assert_false(source_is_stale(f->source));
-	assert_string_equal(file_named(f, "b.yaml")->text, "two");
-	assert_string_equal(read_object(f, "a.yaml", "x.o").text, "two");
-}
-
-static void data_that_leads_nowhere_is_unreadable(void **state)
-{
-	struct fixture *f = *state;
-
-	use_one(f);
-	make_volume(f, "d");
-	assert_return_code(unlink(at(f, "d/..data")), errno);
-	make_link(f, "..gone", "d/..data");
-	reread(f);
-	assert_int_equal(directory_at(f, 0)->state, DIRECTORY_UNREADABLE);
-	assert_contains(directory_at(f, 0)->message, "..gone");
-	assert_return_code(unlink(at(f, "d/..data")), errno);
-	make_link(f, "..", "d/..data");
-	reread(f);
-	assert_int_equal(directory_at(f, 0)->state, DIRECTORY_UNREADABLE);
-	assert_contains(directory_at(f, 0)->message, "leads out of");
-}
-
-struct swapper {
-	struct fixture *f;
-	char *links[2], *new, *data;
-	atomic_bool stop;
-	atomic_uint swaps;
-};
-
-static void *swap_on(void *arg)
-{
-	struct swapper *s = arg;
-
-	for (unsigned int i = 0; !atomic_load(&s->stop); i++) {
-		if (symlink(s->links[i % 2], s->new) < 0 || rename(s->new, s->data) < 0)
-			break;
-		atomic_fetch_add(&s->swaps, 1);
-		(void)sched_yield();
-	}
-	return NULL;
-}
-
-/* However fast ..data moves: all files of one read are of one version, or there are none. */
-static void a_read_never_mixes_versions(void **state)
-{
-	struct fixture *f = *state;
-	struct swapper s = { .f = f, .links = { "..1", "..2" } };
-	size_t whole = 0;
-	pthread_t thread;
-
-	use_one(f);
-	make_volume(f, "d");
-	write_version(f, "d", "2", "two");
-	s.new = xasprintf("%s/d/..data_tmp", f->top);
-	s.data = xasprintf("%s/d/..data", f->top);
-	assert_int_equal(pthread_create(&thread, NULL, swap_on, &s), 0);
-	for (int i = 0; i < 2000 || (atomic_load(&s.swaps) < 100 && i < 1000000); i++) {
-		size_t n;
-		const struct source_file *files;
-
-		reread(f);
-		files = source_files(f->source, &n);
-		if (n == 0) {
-			assert_int_equal(directory_at(f, 0)->state, DIRECTORY_UNREADABLE);
-			continue;
-		}
-		assert_string_equal(summary(f), "a.yaml=applied b.yaml=applied");
-		assert_string_equal(files[0].text, files[1].text);
-		whole++;
-	}
-	atomic_store(&s.stop, true);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_true(atomic_load(&s.swaps) >= 100);
-	reread(f); /* at rest again */
-	assert_int_equal(file_count(f), 2);
-	assert_true(whole > 0);
-	free(s.new);
-	free(s.data);
-}
-
-/* kubelet: 0777 and 1777 directories, read-only in the container's mount namespace. */
-static void volumes_at_kubelets_modes_are_read(void **state)
-{
-	static const mode_t modes[] = { 0777, 01777, 02777, 03777 };
-	struct fixture *f = *state;
-	const char *dir;
-
-	need_root();
-	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		skip_because("needs leave to mount (CAP_SYS_ADMIN)");
-	use_one(f);
-	make_volume(f, "d");
-	dir = at(f, "d");
-	/* A group of its own, as fsGroup gives it. */
-	assert_return_code(chown(dir, 0, STRANGER), errno);
-	assert_return_code(chmod(at(f, "d/..1"), 02777), errno);
-	assert_return_code(chmod(at(f, "d/..1/a.yaml"), 0666), errno);
-	assert_return_code(chmod(dir, 0777), errno);
-	reread(f);
-	assert_int_equal(directory_at(f, 0)->state, DIRECTORY_UNREADABLE);
-	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		assert_return_code(chmod(dir, modes[i]), errno);
-		assert_return_code(mount(dir, dir, NULL, MS_BIND, NULL), errno);
-		assert_return_code(mount(NULL, dir, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL),
-				   errno);
-		reread(f);
-		assert_string_equal(summary(f), "a.yaml=applied b.yaml=applied");
-		assert_string_equal(read_object(f, "a.yaml", "x.o").text, "one");
-		source_free(take_ptr(f->source));
-		assert_return_code(umount2(dir, MNT_DETACH), errno);
-	}
-}
-
 static size_t count_descriptors(void)
 {
 	DIR *d = opendir("/proc/self/fd");
@@ -930,7 +562,10 @@ static void nothing_stays_open(void **state)
 
 	use_one(f);
 	use_directory(f, "absent");
-	make_volume(f, "d");
+	make_directory(f, "d/..1", 0755);
+	make_link(f, "..1", "d/..data");
+	write_text(f, "d/..1/a.yaml", "a");
+	write_text(f, "d/..1/x.o", "x");
 	write_text(f, "d/..1/bad.yaml", "");
 	make_link(f, "../../outside", "d/..1/out.yaml");
 	reread(f);
@@ -940,8 +575,6 @@ static void nothing_stays_open(void **state)
 	source_free(take_ptr(f->source));
 	assert_int_equal(count_descriptors(), before);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
@@ -970,14 +603,10 @@ int main(void)
 		TEST(objects_are_found_beneath_their_file),
 		TEST(objects_outside_need_an_absolute_path),
 		TEST(objects_are_under_the_same_rule),
+		TEST(what_was_read_is_watched),
 		TEST(missing_objects_are_watched_for),
 		TEST(an_object_that_is_too_large_is_told),
 		TEST(an_object_without_permission_is_unreadable),
-		TEST(a_volume_is_read_through_its_data),
-		TEST(what_was_opened_stays_one_version),
-		TEST(data_that_leads_nowhere_is_unreadable),
-		TEST(a_read_never_mixes_versions),
-		TEST(volumes_at_kubelets_modes_are_read),
 		TEST(nothing_stays_open),
 	};
 

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "fake/random_world.h"
+
+#include <linux/bpf.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+#include "config/config.h"
+
+static const char *const object_names[WORLD_OBJECTS] = { "alpha", "beta",    "delta",
+							 "gamma", "epsilon", "zeta" };
+static const char *const selectors[] = { "eth0", "eth1",   "\"eth*\"",
+					 "eth9", "\"@some\"", "[eth2, \"@some\", eth0]" };
+static const char *const interface_names[WORLD_INTERFACES] = { "eth0", "eth1", "eth2", "eth3" };
+
+/* The last object has an instance per interface, and a map that needs it. */
+#define PER_INTERFACE (WORLD_OBJECTS - 1)
+
+/* splitmix64 */
+uint64_t world_random(struct world *w, uint64_t below)
+{
+	uint64_t z = (w->random += 0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+	return (z ^ (z >> 31)) % below;
+}
+
+static bool one_in(struct world *w, uint64_t n)
+{
+	return world_random(w, n) == 0;
+}
+
+/* --- object files -------------------------------------------------------------------------- */
+
+static const uint32_t first_map[] = { 0 };
+
+static struct elf_program programs[WORLD_PROGRAMS] = {
+	{ .name = "p", .section = "xdp", .type = BPF_PROG_TYPE_XDP, .expected_attach_type = BPF_XDP,
+	  .maps = first_map, .map_count = 1 },
+	{ .name = "q", .section = "xdp", .type = BPF_PROG_TYPE_XDP, .expected_attach_type = BPF_XDP },
+};
+
+static struct elf_map plain_maps[] = {
+	{ .name = "m", .type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 64,
+	  .btf_hash = "" },
+	{ .name = ".bss", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1,
+	  .is_data = true, .btf_hash = "" },
+};
+
+static struct elf_map device_maps[] = {
+	{ .name = "m", .type = BPF_MAP_TYPE_XSKMAP, .key_size = 4, .value_size = 4, .max_entries = 64,
+	  .btf_hash = "" },
+};
+
+static struct elf_program frags_programs[WORLD_PROGRAMS] = {
+	{ .name = "p", .section = "xdp.frags", .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP, .frags = true, .maps = first_map, .map_count = 1 },
+	{ .name = "q", .section = "xdp.frags", .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP, .frags = true },
+};
+
+static const struct elf_object frags_elf = { .license = "GPL", .programs = frags_programs,
+					     .maps = plain_maps, .program_count = WORLD_PROGRAMS,
+					     .map_count = 2 };
+static const struct elf_object plain_elf = { .license = "GPL", .programs = programs,
+					     .maps = plain_maps, .program_count = WORLD_PROGRAMS,
+					     .map_count = 2 };
+static const struct elf_object device_elf = { .license = "GPL", .programs = programs,
+					      .maps = device_maps, .program_count = WORLD_PROGRAMS,
+					      .map_count = 1 };
+
+static void hash_content(size_t object, unsigned int content, char ret[SHA256_HEX])
+{
+	unsigned char bytes[2] = { (unsigned char)object, (unsigned char)content };
+
+	hash_bytes(bytes, sizeof(bytes), ret);
+}
+
+static const struct object_source *source_of(struct world *w, size_t object)
+{
+	struct object_source *s = arena_new_of(w->a, struct object_source);
+
+	s->path = arena_printf(w->a, "/etc/bpfshare.d/%s.o", object_names[object]);
+	hash_content(object, w->objects[object].content, s->sha256);
+	s->elf = object == PER_INTERFACE ? &device_elf : &plain_elf;
+	if (object != PER_INTERFACE && w->objects[object].content == WORLD_FRAGS)
+		s->elf = &frags_elf;
+	return s;
+}
+
+/* --- as YAML ---------------------------------------------------------------------------------- */
+
+static void write_constraint(struct strbuf *b, const char *key, int object)
+{
+	if (object >= 0)
+		strbuf_addf(b, ", %s: [%s/p]", key, object_names[object]);
+}
+
+static void write_attach(struct strbuf *b, const struct world_attach *at)
+{
+	strbuf_addf(b, "          - {xdp: {interface: %s}, priority: %u, on_missing: %s%s",
+		    selectors[at->selector], at->priority, on_missing_names[at->on_missing],
+		    at->passes_drop ? ", proceed_on: [pass, drop]" : "");
+	write_constraint(b, "before", at->before);
+	write_constraint(b, "after", at->after);
+	strbuf_add(b, "}\n");
+}
+
+static void write_object(struct strbuf *b, const struct world *w, size_t i)
+{
+	const struct world_object *o = &w->objects[i];
+
+	strbuf_addf(b, "  %s:\n    file: %s.o\n", object_names[i], object_names[i]);
+	if (i == PER_INTERFACE)
+		strbuf_add(b, "    instances: interface\n");
+	if (o->suspended)
+		strbuf_add(b, "    suspend: true\n");
+	if (o->skipped)
+		strbuf_add(b, "    when: {host: elsewhere}\n");
+	if (o->use >= 0)
+		strbuf_addf(b, "    maps: {m: {use: %s/m}}\n", object_names[o->use]);
+	else if (o->max_entries)
+		strbuf_addf(b, "    maps: {m: {max_entries: %u}}\n", o->max_entries);
+	strbuf_add(b, "    programs:\n");
+	for (size_t p = 0; p < WORLD_PROGRAMS; p++) {
+		if (!o->attaches[p]) {
+			strbuf_addf(b, "      %s: {}\n", programs[p].name);
+			continue;
+		}
+		strbuf_addf(b, "      %s:\n        attach:\n", programs[p].name);
+		for (size_t k = 0; k < o->attaches[p]; k++)
+			write_attach(b, &o->attach[p][k]);
+	}
+}
+
+static void write_share(struct strbuf *b, const struct world *w, size_t i)
+{
+	const struct world_share *s = &w->shares[i];
+	bool any = false;
+
+	strbuf_addf(b, "  s%zu:\n    maps: [", i);
+	for (size_t k = 0; k < WORLD_OBJECTS; k++) {
+		if (!s->has[k])
+			continue;
+		strbuf_addf(b, "%s{map: %s%s/m, as: m%zu, access: %s, unsafe: %s}", any ? ", " : "",
+			    object_names[k], k == PER_INTERFACE ? "@eth0" : "", k,
+			    s->writable[k] ? "rw" : "ro", k == PER_INTERFACE ? "true" : "false");
+		any = true;
+	}
+	if (!any)
+		strbuf_add(b, "alpha/m");
+	strbuf_add(b, "]\n    targets: [{bpffs: {");
+	if (s->elsewhere)
+		strbuf_addf(b, "path: /mnt/s%zu", i);
+	if (s->grouped)
+		strbuf_addf(b, "%sgroup: users", s->elsewhere ? ", " : "");
+	strbuf_add(b, "}}]\n");
+}
+
+struct text {
+	const char *path;
+	char *yaml;
+};
+
+struct texts {
+	LIST(struct text) list;
+};
+
+static void add_text(struct world *w, struct texts *t, const char *path, struct strbuf *b)
+{
+	*LIST_ADD(w->a, &t->list) = (struct text){ arena_strdup(w->a, path),
+						   arena_strdup(w->a, strbuf_get(b)) };
+	strbuf_done(b);
+	*b = (struct strbuf){ 0 };
+}
+
+/* One file per declaration, so that the order in which they are read is free. */
+static void write_all(struct world *w, struct texts *t)
+{
+	cleanup(strbuf_done) struct strbuf b = { 0 };
+
+	strbuf_addf(&b, "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s}}\n",
+		    w->exclusive ? "true" : "false");
+	add_text(w, t, "interfaces.yaml", &b);
+	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
+		if (!w->objects[i].declared)
+			continue;
+		strbuf_add(&b, "objects:\n");
+		write_object(&b, w, i);
+		add_text(w, t, arena_printf(w->a, "%s.yaml", object_names[i]), &b);
+	}
+	for (size_t i = 0; i < WORLD_SHARES; i++) {
+		if (!w->shares[i].declared)
+			continue;
+		strbuf_add(&b, "shares:\n");
+		write_share(&b, w, i);
+		add_text(w, t, arena_printf(w->a, "s%zu.yaml", i), &b);
+	}
+}
+
+static void shuffle(struct fragment **v, size_t n, uint64_t order)
+{
+	struct world dice = { .random = order };
+
+	for (size_t i = n; order && i > 1; i--) {
+		size_t k = world_random(&dice, i);
+		struct fragment *f = v[i - 1];
+
+		v[i - 1] = v[k];
+		v[k] = f;
+	}
+}
+
+void world_declare(struct world *w, uint64_t order)
+{
+	struct desired *d = arena_new_of(w->a, struct desired);
+	struct texts t = { 0 };
+	struct fragment **v;
+
+	write_all(w, &t);
+	v = arena_calloc(w->a, t.list.n, sizeof(struct fragment *));
+	for (size_t i = 0; i < t.list.n; i++) {
+		v[i] = config_parse(w->a, t.list.v[i].path, t.list.v[i].yaml,
+				    strlen(t.list.v[i].yaml), &driver_settings);
+		if (!v[i]->valid)
+			abort(); /* the generator is at fault */
+	}
+	shuffle(v, t.list.n, order);
+	config_merge(w->a, v, t.list.n, NULL, 0, d);
+	for (size_t i = 0; i < d->object_count; i++)
+		for (size_t k = 0; k < WORLD_OBJECTS; k++)
+			if (str_eq(object_names[k], d->objects[i].name))
+				d->objects[i].source = source_of(w, k);
+	config_judge(w->a, d, NULL);
+	w->driver.in.desired = d;
+}
+
+/* --- change ---------------------------------------------------------------------------------------- */
+
+static void change_attach(struct world *w, size_t object, struct world_attach *at)
+{
+	static const unsigned int priorities[] = { 10, 20, 20, 50 };
+	int other = (int)world_random(w, WORLD_OBJECTS);
+
+	*at = (struct world_attach){
+		.selector = (unsigned int)world_random(w, ARRAY_SIZE(selectors)),
+		.priority = priorities[world_random(w, ARRAY_SIZE(priorities))],
+		.passes_drop = one_in(w, 4),
+		.on_missing = (enum on_missing)world_random(w, ON_MISSING_COUNT),
+		.before = -1,
+		.after = -1,
+	};
+	/* Upwards only, so that there is no circle. */
+	if (one_in(w, 3) && (!w->pure || other > (int)object))
+		at->before = other;
+	else if (one_in(w, 3) && (!w->pure || other < (int)object))
+		at->after = other;
+}
+
+static void change_object(struct world *w, size_t i)
+{
+	struct world_object *o = &w->objects[i];
+	size_t program = world_random(w, WORLD_PROGRAMS);
+
+	switch (world_random(w, 8)) {
+	case 0:
+		o->declared = !o->declared;
+		break;
+	case 1:
+	case 2:
+		o->content = (unsigned int)world_random(w, w->pure ? WORLD_FRAGS : WORLD_BAD + 1);
+		break;
+	case 3:
+		o->skipped = one_in(w, 3);
+		break;
+	case 4:
+		o->suspended = !w->pure && one_in(w, 3);
+		break;
+	case 5:
+		o->use = i > 0 && i != PER_INTERFACE && one_in(w, 2) ? (int)world_random(w, i) : -1;
+		break;
+	case 6:
+		o->max_entries = (unsigned int)world_random(w, 2) * 128;
+		break;
+	default:
+		o->attaches[program] = world_random(w, WORLD_ATTACHES + 1);
+		for (size_t k = 0; k < WORLD_ATTACHES; k++)
+			change_attach(w, i, &o->attach[program][k]);
+		break;
+	}
+}
+
+static void change_share(struct world *w, size_t i)
+{
+	struct world_share *s = &w->shares[i];
+	size_t map = world_random(w, WORLD_OBJECTS);
+
+	switch (world_random(w, 5)) {
+	case 0:
+		s->declared = !s->declared;
+		break;
+	case 1:
+		s->elsewhere = one_in(w, 2);
+		break;
+	case 2:
+		s->grouped = one_in(w, 2);
+		break;
+	default:
+		s->has[map] = !s->has[map];
+		s->writable[map] = one_in(w, 3);
+		break;
+	}
+}
+
+static void toggle_interface(struct world *w, size_t i)
+{
+	w->interfaces[i] = !w->interfaces[i];
+	w->foreign[i] = false;
+	if (w->interfaces[i])
+		kern_fake_set_interface(w->kernel, &(struct observed_interface){
+							   .name = interface_names[i],
+							   .mtu = 1500,
+							   .up = true,
+						   });
+	else
+		kern_fake_remove_interface(w->kernel, interface_names[i]);
+}
+
+static void toggle_foreign(struct world *w, size_t i)
+{
+	if (!w->interfaces[i])
+		return;
+	w->foreign[i] = !w->foreign[i];
+	if (w->foreign[i])
+		(void)kern_fake_attach_foreign(w->kernel, interface_names[i], "someone", XDP_GENERIC);
+	else
+		kern_fake_detach(w->kernel, interface_names[i]);
+}
+
+static void meddle(struct world *w)
+{
+	size_t i = world_random(w, WORLD_INTERFACES);
+	size_t object = world_random(w, PER_INTERFACE);
+
+	switch (world_random(w, 6)) {
+	case 0:
+	case 1:
+		toggle_interface(w, i);
+		break;
+	case 2:
+		toggle_foreign(w, i);
+		break;
+	case 3:
+		if (w->interfaces[i] && !w->foreign[i])
+			kern_fake_detach(w->kernel, interface_names[i]);
+		break;
+	case 4:
+		if (w->interfaces[i])
+			kern_fake_empty_slot(w->kernel,
+					     kern_fake_root(w->kernel, interface_names[i]),
+					     (uint32_t)world_random(w, 3));
+		break;
+	default:
+		/* A lost pin leads to versions of other names, and with them to another end. */
+		if (!w->pure)
+			kern_fake_lose_pin(w->kernel, object_names[object], "p");
+		break;
+	}
+}
+
+void world_change(struct world *w, bool calm)
+{
+	size_t changes = 1 + world_random(w, 5);
+
+	for (size_t i = 0; i < changes; i++)
+		change_object(w, world_random(w, WORLD_OBJECTS));
+	if (one_in(w, 2))
+		change_share(w, world_random(w, WORLD_SHARES));
+	if (!w->pure && one_in(w, 6))
+		w->exclusive = !w->exclusive;
+	if (!calm && one_in(w, 2))
+		meddle(w);
+	world_declare(w, 0);
+}
+
+/* --- from nothing ------------------------------------------------------------------------------------ */
+
+static void setup(struct world *w)
+{
+	char sha256[SHA256_HEX];
+
+	w->a = arena_new();
+	w->kernel = kern_fake_new();
+	driver_init(&w->driver, w->kernel);
+	kern_fake_add_name(w->kernel,
+			   &(struct observed_name){ .name = "users", .is_group = true, .id = 100 });
+	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
+		hash_content(i, WORLD_BAD, sha256);
+		kern_fake_refuse_content(w->kernel, sha256);
+	}
+}
+
+void world_init(struct world *w, uint64_t seed, bool pure)
+{
+	*w = (struct world){ .pure = pure, .random = seed };
+	setup(w);
+	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
+		w->objects[i].use = -1;
+		w->objects[i].declared = one_in(w, 2);
+		for (size_t p = 0; p < WORLD_PROGRAMS; p++) {
+			w->objects[i].attaches[p] = world_random(w, WORLD_ATTACHES + 1);
+			for (size_t k = 0; k < WORLD_ATTACHES; k++)
+				change_attach(w, i, &w->objects[i].attach[p][k]);
+		}
+	}
+	for (size_t i = 0; i < WORLD_SHARES; i++) {
+		w->shares[i].declared = one_in(w, 2);
+		for (size_t k = 0; k < WORLD_OBJECTS; k++)
+			w->shares[i].has[k] = one_in(w, 2);
+	}
+	for (size_t i = 0; i < WORLD_INTERFACES; i++)
+		if (!one_in(w, 3))
+			toggle_interface(w, i);
+	world_declare(w, 0);
+}
+
+void world_init_fresh(struct world *fresh, const struct world *w)
+{
+	*fresh = *w;
+	setup(fresh);
+	for (size_t i = 0; i < WORLD_INTERFACES; i++) {
+		fresh->interfaces[i] = fresh->foreign[i] = false;
+		if (w->interfaces[i])
+			toggle_interface(fresh, i);
+		if (w->foreign[i])
+			toggle_foreign(fresh, i);
+	}
+	world_declare(fresh, 0);
+}
+
+void world_done(struct world *w)
+{
+	driver_done(&w->driver);
+	kern_fake_free(w->kernel);
+	arena_free(w->a);
+}

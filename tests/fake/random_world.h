@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * A node whose configuration and surroundings change at random, but equally for equal seeds:
+ * objects with instances, constraints and maps of each other, shares, interfaces that come and go,
+ * people who detach programs and remove pins. What it declares is written as YAML and goes
+ * through the real configuration layer.
+ */
+#pragma once
+
+#include "fake/driver.h"
+
+#define WORLD_OBJECTS 6
+#define WORLD_SHARES 2
+#define WORLD_PROGRAMS 2
+#define WORLD_ATTACHES 2
+#define WORLD_INTERFACES 4
+
+struct world_attach {
+	unsigned int selector, priority;
+	bool passes_drop;
+	enum on_missing on_missing;
+	int before, after; /* index of an object, -1: none */
+};
+
+struct world_object {
+	bool declared, skipped, suspended;
+	unsigned int content; /* WORLD_BAD: the verifier refuses it */
+	unsigned int max_entries;
+	int use; /* index of the object whose map it uses, -1: none */
+	size_t attaches[WORLD_PROGRAMS];
+	struct world_attach attach[WORLD_PROGRAMS][WORLD_ATTACHES];
+};
+
+#define WORLD_FRAGS 3 /* the content whose programs take multi-buffer packets */
+#define WORLD_BAD 4
+
+struct world_share {
+	bool declared, elsewhere, grouped;
+	bool has[WORLD_OBJECTS], writable[WORLD_OBJECTS];
+};
+
+struct world {
+	/*
+	 * Nothing in which the end depends on the way: no refused content, suspension,
+	 * contradicting order, multi-buffer programs among others, change to `exclusive`.
+	 */
+	bool pure;
+	uint64_t random;
+	struct arena *a;
+	struct kern_fake *kernel;
+	struct driver driver;
+	struct world_object objects[WORLD_OBJECTS];
+	struct world_share shares[WORLD_SHARES];
+	bool interfaces[WORLD_INTERFACES];
+	bool foreign[WORLD_INTERFACES];
+	bool exclusive;
+};
+
+void world_init(struct world *w, uint64_t seed, bool pure);
+void world_done(struct world *w);
+
+/* Changes the declarations and, unless calm, the surroundings; then declares. */
+void world_change(struct world *w, bool calm);
+/* The declarations as they are; order 0: sorted, else shuffled by it. Valid until the next call but one. */
+void world_declare(struct world *w, uint64_t order);
+/* The same interfaces and foreign programs around the same declarations, with nothing of ours. */
+void world_init_fresh(struct world *fresh, const struct world *w);
+
+uint64_t world_random(struct world *w, uint64_t below);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * What must hold for every plan, tried on random nodes over the fake kernel. A failure
+ * names its seed; PROPERTY_SEEDS=N tries so many more, PROPERTY_FIRST=S begins with that one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "base/str.h"
+#include "fake/random_world.h"
+#include "plan/reason.h"
+
+#define SEEDS_DEFAULT 40
+#define ROUNDS 4
+
+/* Small worlds: an edit easily takes away half of one, which has a test of its own. */
+static const struct settings no_guard = {
+	.mass_removal_percent = 100,
+	.mass_removal_least = UINT32_MAX,
+};
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+	uint64_t n = otherwise;
+
+	if (getenv(name))
+		assert_int_equal(num_parse_u64(getenv(name), &n), 0);
+	return n;
+}
+
+static void for_each_seed(void (*check)(uint64_t seed), uint64_t divisor)
+{
+	uint64_t first = from_environment("PROPERTY_FIRST", 1);
+	uint64_t n = from_environment("PROPERTY_SEEDS", SEEDS_DEFAULT) / divisor;
+
+	for (uint64_t seed = first; seed <= first + n; seed++)
+		check(seed);
+}
+
+#define expect(seed, condition, ...)                                                           \
+	do {                                                                                   \
+		if (!(condition)) {                                                            \
+			print_message("seed %llu: ", (unsigned long long)(seed));              \
+			print_message(__VA_ARGS__);                                            \
+			fail_msg("%s", #condition);                                            \
+		}                                                                              \
+	} while (0)
+
+static const char *plan_text(struct driver *d, const struct plan *plan)
+{
+	cleanup(strbuf_done) struct strbuf b = { 0 };
+
+	for (size_t i = 0; i < plan->op_count; i++)
+		strbuf_addf(&b, "%s\n", op_format(d->pass, &plan->ops[i]));
+	for (size_t i = 0; i < plan->held_count; i++)
+		strbuf_addf(&b, "held: %s\n", op_format(d->pass, &plan->held[i]));
+	return arena_strdup(d->pass, strbuf_get(&b));
+}
+
+static void expect_well_formed(uint64_t seed, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->op_count; i++) {
+		const struct op *op = &plan->ops[i];
+
+		expect(seed, op->key && op->subject && op->version && op->reason, "op %zu\n", i);
+		expect(seed, i == 0 || op->kind >= op[-1].kind, "op %zu\n", i);
+		for (size_t k = 0; k < op->need_count; k++)
+			expect(seed, op->needs[k] < i, "op %zu needs %zu\n", i, op->needs[k]);
+	}
+}
+
+/* Converges and holds the result against everything that must be true of any end. */
+static struct plan *settle(uint64_t seed, struct world *w)
+{
+	const char *foreign = kern_fake_foreign(w->kernel, w->a);
+	struct plan *plan = driver_plan(&w->driver);
+	const char *first = arena_strdup(w->a, plan_text(&w->driver, plan));
+
+	expect_well_formed(seed, plan);
+	plan = driver_converge(&w->driver);
+	if (kern_fake_has_crashed(w->kernel))
+		return NULL;
+	expect(seed, plan, "does not settle; first plan:\n%s\nthen:\n%s", first,
+	       plan_text(&w->driver, driver_plan(&w->driver)));
+	expect(seed, !*kern_fake_violations(w->kernel), "%s\nfirst plan:\n%s",
+	       kern_fake_violations(w->kernel), first);
+	expect(seed, str_eq(foreign, kern_fake_foreign(w->kernel, w->a)), "was\n%sis\n%s", foreign,
+	       kern_fake_foreign(w->kernel, w->a));
+	return plan;
+}
+
+/* A world after some rounds of change, before its last one is applied. */
+static void story(struct world *w, uint64_t seed, bool pure)
+{
+	world_init(w, seed, pure);
+	w->driver.in.settings = &no_guard;
+	for (int i = 0; i < ROUNDS; i++) {
+		(void)settle(seed, w);
+		driver_forget_failures(&w->driver);
+		world_change(w, false);
+	}
+	kern_fake_watch(w->kernel);
+}
+
+/* --- the properties ---------------------------------------------------------------------- */
+
+static bool is_as_declared(const struct status *s)
+{
+	return !s->summary[STATE_PENDING] && !s->held_count;
+}
+
+static void check_applied_plan_is_empty(uint64_t seed)
+{
+	struct world w;
+	struct plan *plan;
+
+	story(&w, seed, seed % 2);
+	plan = settle(seed, &w);
+	expect(seed, plan->op_count == 0, "%s", plan_text(&w.driver, plan));
+	expect(seed, !w.pure || is_as_declared(plan->status) || plan->status->summary[STATE_FAILED],
+	       "%zu pending\n", plan->status->summary[STATE_PENDING]);
+	world_done(&w);
+}
+
+/* A declaration that cannot be fulfilled leaves in force what was there before. */
+static bool is_fulfilled(const struct status *s)
+{
+	for (size_t i = 0; i < s->object_count; i++) {
+		const struct condition_status *c = &s->objects[i].condition;
+		bool absent = c->state == STATE_SKIPPED ||
+			      (c->state == STATE_WAITING && !str_eq(c->reason, REASON_MAP_NOT_LOADED));
+
+		if (s->objects[i].in_force != IN_FORCE_DECLARED && !absent)
+			return false;
+	}
+	return true;
+}
+
+static size_t compared;
+
+static void check_end_is_that_of_a_fresh_node(uint64_t seed)
+{
+	struct world w, fresh;
+	const struct plan *plan;
+
+	story(&w, seed, true);
+	(void)settle(seed, &w);
+	world_init_fresh(&fresh, &w);
+	fresh.driver.in.settings = &no_guard;
+	plan = settle(seed, &fresh);
+	if (!is_fulfilled(plan->status)) {
+		world_done(&fresh);
+		world_done(&w);
+		return;
+	}
+	compared++;
+	expect(seed, str_eq(kern_fake_ours(w.kernel, w.a), kern_fake_ours(fresh.kernel, fresh.a)),
+	       "is\n%sfresh\n%s", kern_fake_ours(w.kernel, w.a),
+	       kern_fake_ours(fresh.kernel, fresh.a));
+	world_done(&fresh);
+	world_done(&w);
+}
+
+static void check_crash_at(uint64_t seed, size_t step, const char *end)
+{
+	struct world w;
+
+	story(&w, seed, seed % 2);
+	kern_fake_crash(w.kernel, step);
+	(void)settle(seed, &w);
+	kern_fake_restart(w.kernel);
+	driver_forget_failures(&w.driver);
+	(void)settle(seed, &w);
+	expect(seed, str_eq(kern_fake_ours(w.kernel, w.a), end), "crash at step %zu: is\n%sshould be\n%s",
+	       step, kern_fake_ours(w.kernel, w.a), end);
+	world_done(&w);
+}
+
+static void check_crash_anywhere_changes_nothing(uint64_t seed)
+{
+	struct world w;
+	const char *end;
+	size_t steps;
+
+	story(&w, seed, seed % 2);
+	steps = kern_fake_steps(w.kernel);
+	(void)settle(seed, &w);
+	steps = kern_fake_steps(w.kernel) - steps;
+	end = kern_fake_ours(w.kernel, w.a);
+	for (size_t step = 0; step <= steps; step++)
+		check_crash_at(seed, step, end);
+	world_done(&w);
+}
+
+/* True when there was an n-th operation to fail. */
+static bool check_failure_at(uint64_t seed, size_t n, const char *end)
+{
+	static const int codes[FAILURE_CLASS_COUNT] = { -EAGAIN, -EINVAL, -EBUSY };
+	enum failure_class class = (enum failure_class)((n + seed) % FAILURE_CLASS_COUNT);
+	struct world w;
+	bool failed;
+
+	story(&w, seed, seed % 2);
+	kern_fake_fail(w.kernel, n, codes[class], class);
+	(void)settle(seed, &w);
+	failed = w.driver.list.n > 0;
+	kern_fake_restart(w.kernel); /* there may have been no n-th operation */
+	for (int i = 0; i < 2; i++) {
+		driver_failures_are_due(&w.driver);
+		kern_fake_watch(w.kernel);
+		(void)settle(seed, &w);
+	}
+	expect(seed, str_eq(kern_fake_ours(w.kernel, w.a), end), "failure %zu: is\n%sshould be\n%s", n,
+	       kern_fake_ours(w.kernel, w.a), end);
+	world_done(&w);
+	return failed;
+}
+
+static void check_failure_anywhere_is_overcome(uint64_t seed)
+{
+	struct world w;
+	const char *end;
+	size_t n;
+
+	story(&w, seed, seed % 2);
+	n = driver_plan(&w.driver)->op_count;
+	(void)settle(seed, &w);
+	end = kern_fake_ours(w.kernel, w.a);
+	for (size_t i = 0; i < n; i++)
+		(void)check_failure_at(seed, i, end);
+	world_done(&w);
+}
+
+static void check_order_of_files_means_nothing(uint64_t seed)
+{
+	struct world w;
+	const char *sorted;
+
+	story(&w, seed, seed % 2);
+	sorted = arena_strdup(w.a, plan_text(&w.driver, driver_plan(&w.driver)));
+	for (uint64_t order = 1; order <= 3; order++) {
+		const char *shuffled;
+
+		world_declare(&w, seed * 31 + order);
+		shuffled = plan_text(&w.driver, driver_plan(&w.driver));
+		expect(seed, str_eq(shuffled, sorted), "is\n%ssorted\n%s", shuffled, sorted);
+	}
+	world_done(&w);
+}
+
+static void check_purge_leaves_nothing_of_ours(uint64_t seed)
+{
+	struct world w;
+
+	story(&w, seed, seed % 2);
+	(void)settle(seed, &w);
+	w.driver.in.purge = true;
+	(void)settle(seed, &w);
+	expect(seed, !*kern_fake_ours(w.kernel, w.a), "%s", kern_fake_ours(w.kernel, w.a));
+	world_done(&w);
+}
+
+static void check_guard_holds_until_confirmed(uint64_t seed)
+{
+	static const struct settings strict = { .mass_removal_percent = 0, .mass_removal_least = 1 };
+	struct world w, free;
+	struct plan *plan;
+
+	story(&free, seed, true);
+	story(&w, seed, true);
+	w.driver.in.settings = &strict;
+	plan = settle(seed, &w);
+	for (size_t i = 0; i < plan->op_count; i++)
+		expect(seed, !plan->ops[i].removes, "%s", plan_text(&w.driver, plan));
+	expect(seed, !plan->held_count == !*plan->held_token, "token %s\n", plan->held_token);
+	w.driver.in.confirmed = arena_strdup(w.a, plan->held_token);
+	(void)settle(seed, &w);
+	(void)settle(seed, &free);
+	expect(seed, str_eq(kern_fake_ours(w.kernel, w.a), kern_fake_ours(free.kernel, free.a)),
+	       "is\n%sshould be\n%s", kern_fake_ours(w.kernel, w.a),
+	       kern_fake_ours(free.kernel, free.a));
+	world_done(&free);
+	world_done(&w);
+}
+
+static void applied_plan_is_empty(void **state)
+{
+	(void)state;
+	for_each_seed(check_applied_plan_is_empty, 1);
+}
+
+static void end_is_that_of_a_fresh_node(void **state)
+{
+	(void)state;
+	compared = 0;
+	for_each_seed(check_end_is_that_of_a_fresh_node, 1);
+	assert_true(compared > 0);
+}
+
+static void crash_anywhere_changes_nothing(void **state)
+{
+	(void)state;
+	for_each_seed(check_crash_anywhere_changes_nothing, 4);
+}
+
+static void failure_anywhere_is_overcome(void **state)
+{
+	(void)state;
+	for_each_seed(check_failure_anywhere_is_overcome, 4);
+}
+
+static void order_of_files_means_nothing(void **state)
+{
+	(void)state;
+	for_each_seed(check_order_of_files_means_nothing, 1);
+}
+
+static void purge_leaves_nothing_of_ours(void **state)
+{
+	(void)state;
+	for_each_seed(check_purge_leaves_nothing_of_ours, 1);
+}
+
+static void guard_holds_until_confirmed(void **state)
+{
+	(void)state;
+	for_each_seed(check_guard_holds_until_confirmed, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(applied_plan_is_empty),
+		cmocka_unit_test(end_is_that_of_a_fresh_node),
+		cmocka_unit_test(crash_anywhere_changes_nothing),
+		cmocka_unit_test(failure_anywhere_is_overcome),
+		cmocka_unit_test(order_of_files_means_nothing),
+		cmocka_unit_test(purge_leaves_nothing_of_ours),
+		cmocka_unit_test(guard_holds_until_confirmed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
