@@ -43,6 +43,12 @@ check "the limiter stops a burst ($limited of 4000)" test "$limited" -gt 0
 equal "each interface has an AF_XDP map of its own" 2 "$(for i in 0 1; do
 	tool open "$work/afxdp_dp/eth$i/xsks_map" rw
 done | sort -u | wc -l)"
+tool receive eth0 "$work/afxdp_dp/eth0/xsks_map" 3 >"$work/received" &
+receiver=$!
+until_true 10 grep -q ready "$work/received"
+in_peer "$builddir/tests/tools/testtool" send-udp p0 3 203.0.113.1 >/dev/null
+wait "$receiver"
+equal "packets reach the AF_XDP socket in it" 0 $?
 equal "where DPDK looks for it" "750 $(getent group dpdk | cut -d: -f3)" \
 	"$(stat -c '%a %g' "$work/afxdp_dp/eth0")"
 equal "a dashboard user reads without privilege" "$(counter 11000000)" \

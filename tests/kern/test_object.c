@@ -264,7 +264,7 @@ static void frags_are_as_the_operation_says(void **state)
 	if (r.code < 0) {
 		print_message("# no frags before Linux 5.18: %s\n", r.error.text);
 		assert_int_equal(r.code, -EINVAL);
-		return;
+		skip();
 	}
 	chain.chain.members[0].instance = "with";
 	apply_fails(&chain, -EINVAL, "MemberRefused", FAILURE_KERNEL, "frags");

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "bpf/test_trace.h"
+#include "tools/xsk.h"
 
 #define EXIT_DENIED 3
 #define FRAME_SIZE 64
@@ -284,6 +285,27 @@ static int cmd_trace(char **argv)
 	return 0;
 }
 
+/* receive INTERFACE PIN COUNT: an AF_XDP socket in slot 0 of the XSKMAP; says "ready", then waits. */
+static int cmd_receive(char **argv)
+{
+	uint32_t count = (uint32_t)strtoul(argv[2], NULL, 10), queue = 0;
+	int map = pin_open(argv[1], 0);
+	struct xsk xsk;
+
+	if (map < 0)
+		return fail("open");
+	if (xsk_open(if_nametoindex(argv[0]), &xsk) < 0)
+		return fail("AF_XDP socket");
+	if (bpf_map_update_elem(map, &queue, &xsk.fd, BPF_ANY) < 0)
+		return fail("update");
+	printf("ready\n");
+	fflush(stdout);
+	if (xsk_wait(&xsk, count, 60000) < 0)
+		return fail("receive");
+	printf("%u\n", *xsk.received);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int arguments;
@@ -291,7 +313,7 @@ static const struct {
 } commands[] = {
 	{ "send", 3, cmd_send }, { "send-udp", 3, cmd_send_udp }, { "open", 2, cmd_open },
 	{ "get", 4, cmd_get },	 { "put", 3, cmd_put },		  { "put-ro", 3, cmd_put_ro },
-	{ "pin", 2, cmd_pin },	 { "trace", 1, cmd_trace },
+	{ "pin", 2, cmd_pin },	 { "trace", 1, cmd_trace },	  { "receive", 3, cmd_receive },
 };
 
 int main(int argc, char **argv)
@@ -301,6 +323,6 @@ int main(int argc, char **argv)
 			return commands[i].run(argv + 2);
 	fprintf(stderr, "usage: testtool send INTERFACE COUNT FIRST | send-udp INTERFACE COUNT SOURCE |\n"
 			"       open PIN ro|rw | get PIN KEY OFFSET SIZE | put PIN KEY VALUE |\n"
-			"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN\n");
+			"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT\n");
 	return 2;
 }
