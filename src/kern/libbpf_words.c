@@ -19,7 +19,7 @@ static bool is_empty_talk(const char *s)
 	       str_starts(s, "failed to load BPF skeleton");
 }
 
-static int print(enum libbpf_print_level level, const char *fmt, va_list args)
+static int printf_like(2, 0) print(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	char text[LIBBPF_WORDS_MAX];
 	const char *s = text;

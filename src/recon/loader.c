@@ -466,6 +466,8 @@ static void name_generation(struct load *ld)
 		hasher_add_field(h, hex);
 	}
 	for (size_t i = 0; i < d->object_count; i++) { /* sorted by name */
+		if (ld->items[d->objects[i].file].previous)
+			continue; /* no part of what the files are now */
 		hasher_add_field(h, d->objects[i].name);
 		hasher_add_field(h, d->objects[i].source->sha256);
 	}

@@ -218,7 +218,7 @@ struct object_decl *declare(const char *name, const char *file)
 	struct object_source *source = arena_new_of(fixture.a, struct object_source);
 	const char *directory = getenv("abs_top_builddir"), *reason;
 	cleanup(source_blob_done) struct source_blob blob = { 0 };
-	struct elf_object *elf;
+	struct elf_object *elf = NULL;
 	struct error e = { 0 };
 
 	d->name = name;

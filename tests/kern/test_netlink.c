@@ -76,8 +76,7 @@ static void need_link(void)
 {
 	if (fixture_has("bpf_link"))
 		return;
-	print_message("# this kernel has no bpf_link for XDP
-");
+	print_message("# this kernel has no bpf_link for XDP\n");
 	skip();
 }
 
