@@ -153,6 +153,11 @@ static int judge(const struct cli *c, const struct subject *s)
 		say_json(s, g, &shown);
 	else
 		say_text(c, s, g, &shown);
+	if (shown.errors && s->overlay.alone)
+		(void)cli_fail(0,
+			       "%s was judged alone; to judge it among other files, check its "
+			       "directory, or give its future place with --as",
+			       s->name);
 	return shown.errors ? EXIT_FAULT : 0;
 }
 

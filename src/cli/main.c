@@ -126,7 +126,7 @@ static const struct command {
 
 /* --- messages ------------------------------------------------------------------- */
 
-static void complain(const char *fmt, va_list args, const char *end)
+static void printf_like(1, 0) complain(const char *fmt, va_list args, const char *end)
 {
 	(void)fputs("bpfsharectl: ", stderr);
 	(void)vfprintf(stderr, fmt, args);

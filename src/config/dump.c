@@ -370,7 +370,13 @@ static void add_share_map(struct strbuf *out, const struct share_map *m)
 
 	strbuf_add(out, "      - {map: ");
 	add_string(out, name);
-	strbuf_addf(out, ", as: \"%s\", access: %s, unsafe: ", m->alias, access_names[m->access]);
+	strbuf_addf(out, ", as: \"%s\", access: %s, ", m->alias, access_names[m->access]);
+	if (m->interface) {
+		strbuf_add(out, "interface: ");
+		add_string(out, m->interface);
+		strbuf_add(out, ", ");
+	}
+	strbuf_add(out, "unsafe: ");
 	add_bool(out, m->unsafe);
 	strbuf_add(out, "}\n");
 }

@@ -52,13 +52,17 @@ static const struct text_rule alias_rule = {
 	.fault = alias_fault,
 	.hint = "an alias has up to 63 characters A-Z, a-z, 0-9, '_' and '-'",
 };
+static const struct text_rule interface_rule = {
+	.fault = fields_interface_fault,
+	.hint = "write the name of one interface",
+};
 static const struct words access_words = { access_names, ACCESS_COUNT, NULL, NULL };
 
 static const struct field map_fields[] = {
 	{ "map", bind_map_name, 0, NULL, true },
 	{ "as", bind_string, offsetof(struct share_map, alias), &alias_rule, false },
 	{ "access", bind_word, offsetof(struct share_map, access), &access_words, false },
-	{ "interface", NULL, 0, NULL, false },
+	{ "interface", bind_string, offsetof(struct share_map, interface), &interface_rule, false },
 	{ "unsafe", bind_bool, offsetof(struct share_map, unsafe), NULL, false },
 	{ 0 },
 };

@@ -5,6 +5,7 @@
  * sockets (control.c, connection.c, methods.c).
  */
 #include <errno.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -87,7 +88,8 @@ int main(int argc, char **argv)
 		journal_init();
 		if (o.has_log_level)
 			log_set_level(o.log_level);
-		(void)umask(0022); /* modes that matter are set one by one */
+		(void)signal(SIGPIPE, SIG_IGN); /* whoever reads our log may go away */
+		(void)umask(0022);              /* modes that matter are set one by one */
 		raise_descriptor_limit();
 		r = run(&o);
 	}

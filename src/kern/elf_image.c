@@ -194,8 +194,8 @@ static int read_symbol(struct reader *r, const Elf64_Sym *in, const struct elf_s
 	s->value = in->st_value;
 	s->size = in->st_size;
 	if (!s->name || !name_is_text(s->name))
-		return s->type == STT_FILE && s->name ? 0
-						      : invalid(r, "a symbol has no proper name");
+		return s->type == STT_FILE && s->name ? 0 :
+							invalid(r, "a symbol has no proper name");
 	if (in->st_shndx == SHN_UNDEF || in->st_shndx >= SHN_LORESERVE)
 		return 0;
 	if (in->st_shndx >= r->image->section_count)

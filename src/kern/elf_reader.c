@@ -48,8 +48,8 @@ static int check_name(struct elf_reader *r, const char *kind, const char *name)
 
 	for (const char *c = name; *c; c++)
 		text = text && *c > ' ' && *c <= '~';
-	return text ? 0
-		    : error_set(r->e, -EINVAL,
+	return text ? 0 :
+		      error_set(r->e, -EINVAL,
 				"damaged object file: a %s has no proper name: "
 				"build it again",
 				kind);
@@ -271,8 +271,8 @@ static void read_license(struct elf_reader *r)
 {
 	const struct elf_section *s = elf_image_section(&r->image, "license");
 	char *license = s && s->data ? arena_strndup(r->arena, (const char *)s->data,
-						     MIN(s->size, (uint64_t)127))
-				     : NULL;
+						     MIN(s->size, (uint64_t)127)) :
+				       NULL;
 
 	for (char *c = license; c && *c; c++)
 		if (*c < ' ' || *c > '~')

@@ -278,8 +278,8 @@ static void add_enumerators(struct type_hasher *h, const struct btf_type *t)
 		bool wide = btf_is_enum64(t);
 
 		add_name(h, wide ? btf_enum64(t)[i].name_off : btf_enum(t)[i].name_off);
-		add_number(h, wide ? btf_enum64_value(&btf_enum64(t)[i])
-				   : (uint64_t)btf_enum(t)[i].val);
+		add_number(h, wide ? btf_enum64_value(&btf_enum64(t)[i]) :
+				     (uint64_t)btf_enum(t)[i].val);
 	}
 }
 

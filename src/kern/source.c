@@ -19,7 +19,7 @@
 #include "model/limits.h"
 
 /* kubelet swaps every few seconds at most; who swaps faster than we read is not waited for. */
-#define READ_ATTEMPTS 8
+#define READ_ATTEMPTS 4
 
 struct source {
 	struct arena *arena;

@@ -507,6 +507,6 @@ int store_retain(struct store *s, const struct string_list *paths, struct error 
 	if (r >= 0)
 		r = remove_others(s->objects, a, &objects);
 	return r < 0 ? error_set(e, r, "%s: old versions cannot be removed: %s", s->dir,
-				 error_string(r))
-		     : 0;
+				 error_string(r)) :
+		       0;
 }

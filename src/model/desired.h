@@ -149,6 +149,7 @@ struct share_map {
 	const char *object; /* instance, as written: "fwd" or "fwd@eth0" */
 	const char *map;
 	const char *alias; /* never NULL: the map's name by default */
+	const char *interface; /* whose map it is, for consumers that ask by interface; NULL: not said */
 	enum access access;
 	bool unsafe;
 };

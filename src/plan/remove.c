@@ -183,7 +183,7 @@ static void instances_note_users(struct removal *r)
 		for (size_t k = 0; k < at->version_count; k++) {
 			if (at->frozen)
 				note_user(r, &at->versions[k], NULL);
-			else if (at->load && at->versions[k].complete)
+			else if (at->load)
 				note_user(r, &at->versions[k], at->load);
 		}
 	}

@@ -19,6 +19,8 @@
 #include "kern/elf_reader.h"
 #include "kern/store.h"
 
+#define SWAP_ATTEMPTS 5 /* a volume that is swapped all the time is read as it is; its next event reads it again */
+
 /* What a valid file said last, for as long as this process lives; the store is for the next one. */
 struct remembered {
 	char *path, *text;
@@ -67,7 +69,7 @@ int loader_new(const struct loader_options *o, struct loader **ret, struct error
 	l->directory_seen = xcalloc(o->directories.n ? o->directories.n : 1, sizeof(bool));
 	/* A full or read-only disk takes the next start's safety net away, not this one's work. */
 	if (o->state_dir &&
-	    store_open(arena_printf(l->arena, "%s/last-good", o->state_dir), &l->store, &why) < 0)
+	    store_open(o->state_dir, &l->store, &why) < 0)
 		log_warning("last good versions are kept in memory only: %s", why.text);
 	*ret = l;
 	return 0;
@@ -190,30 +192,68 @@ static void resolve_owners(struct load *ld, struct source_options *o)
 	o->owners = owners;
 }
 
+/* The first fault, as text; NULL when the settings are valid. text NULL: no file, all defaults. */
+static const char *parse_settings(struct load *ld, const char *text, size_t size)
+{
+	const char *path = ld->loader->options.settings_path;
+	struct diags *d = &ld->g->diags;
+	size_t first = d->list.n;
+
+	if (config_parse_settings(ld->a, path, text, size, &ld->g->settings, d))
+		return NULL;
+	while (first + 1 < d->list.n && d->list.v[first].level != DIAG_ERROR)
+		first++;
+	return arena_printf(ld->a, "%s:%u: %s", path, d->list.v[first].origin.line,
+			    d->list.v[first].message);
+}
+
+/* Settings that are there but invalid: what they said last holds, so that nobody else's program is
+ * touched and no file is trusted that was not before. */
+static int previous_settings(struct load *ld, int code, const char *fault, struct error *e)
+{
+	struct loader *l = ld->loader;
+	const char *path = l->options.settings_path;
+	struct remembered *r = remembered_find(l, path);
+	struct store_entry stored = { 0 };
+
+	if (r) {
+		r->seen = l->loads;
+		stored.text = arena_dup(ld->a, r->text, r->size + 1);
+		stored.size = r->size;
+	} else if (l->store) {
+		(void)store_load(l->store, ld->a, path, &stored, NULL);
+	}
+	if (!stored.text || parse_settings(ld, stored.text, stored.size))
+		return error_set(e, code, "settings: %s; nothing is changed until they are repaired", fault);
+	ld->g->trouble = arena_printf(
+		ld->a, "settings: %s; their last good version is in force until they are repaired", fault);
+	return 0;
+}
+
 static int read_settings(struct load *ld, struct error *e)
 {
 	const struct loader_options *o = &ld->loader->options;
+	struct source_options trust = { .any_owner = o->any_owner };
 	struct source_blob blob = { 0 };
-	const char *text = NULL;
+	const char *fault;
 	int code = -ENOENT;
-	bool valid;
 
-	if (o->settings_path) {
-		struct source_options trust = { .any_owner = o->any_owner };
-
+	if (o->settings_path)
 		code = source_read_file(o->settings_path, &trust, &blob, e);
-		if (code < 0 && (code != -ENOENT || o->settings_required))
-			return error_prefix(e, code, "settings");
+	if (code == -ENOENT && !o->settings_required) {
+		fault = parse_settings(ld, NULL, 0);
+		return fault ? error_set(e, -EINVAL, "settings: %s", fault) : 0;
 	}
-	if (code == 0)
-		text = arena_strndup(ld->a, blob.data, blob.size);
-	valid = config_parse_settings(ld->a, o->settings_path, text, blob.size, &ld->g->settings,
-				      &ld->g->diags);
+	if (code < 0)
+		return previous_settings(ld, code, arena_strdup(ld->a, e ? e->text : ""), e);
+	ld->g->settings_text = arena_strndup(ld->a, blob.data, blob.size);
+	ld->g->settings_size = blob.size;
 	source_blob_done(&blob);
-	if (!valid && ld->g->diags.list.n)
-		return error_set(e, -EINVAL, "settings %s:%u: %s", o->settings_path,
-				 ld->g->diags.list.v[0].origin.line, ld->g->diags.list.v[0].message);
-	return 0;
+	fault = parse_settings(ld, ld->g->settings_text, ld->g->settings_size);
+	if (!fault)
+		return 0;
+	ld->g->settings_text = NULL;
+	return previous_settings(ld, -EINVAL, fault, e);
 }
 
 /* Silence of a directory says something only if it could be read, or never was there. */
@@ -312,19 +352,17 @@ static void add_diags(struct generation *g, const struct diags *from)
 	}
 }
 
+/* What is wrong with the file itself, and with what it declares when held against object files. */
 static void file_errors(struct load *ld, const struct item *it, struct desired_file *f)
 {
-	const struct diags *d = it->fragment ? &it->fragment->diags : NULL;
+	const struct diags *d = &ld->g->diags;
 	LIST(struct file_error) errors = { 0 };
 
-	if (it->file->error.message) {
+	if (it->file->error.message)
 		*LIST_ADD(ld->a, &errors) = it->file->error;
-		if (it->file->state == FILE_INVALID || it->file->state == FILE_REFUSED)
-			diag_add(&ld->g->diags, DIAG_ERROR, &(struct origin){ .file = f->path },
-				 it->file->error.hint, "%s", it->file->error.message);
-	}
-	for (size_t i = 0; d && i < d->list.n; i++)
-		if (d->list.v[i].level == DIAG_ERROR)
+	for (size_t i = 0; i < d->list.n; i++)
+		if (d->list.v[i].level == DIAG_ERROR && d->list.v[i].origin.line &&
+		    str_eq(d->list.v[i].origin.file, f->path))
 			*LIST_ADD(ld->a, &errors) = (struct file_error){
 				.line = d->list.v[i].origin.line,
 				.column = d->list.v[i].origin.column,
@@ -354,7 +392,9 @@ static void list_files(struct load *ld)
 					      IN_FORCE_DECLARED;
 		if (it->fragment)
 			add_diags(ld->g, &it->fragment->diags);
-		file_errors(ld, it, f);
+		if (it->file->error.message && (f->state == FILE_INVALID || f->state == FILE_REFUSED))
+			diag_add(&ld->g->diags, DIAG_ERROR, &(struct origin){ .file = f->path },
+				 it->file->error.hint, "%s", it->file->error.message);
 	}
 }
 
@@ -505,6 +545,8 @@ static int load_all(struct load *ld, struct error *e)
 		if (ld->items[i].in_force == ld->items[i].fragment && ld->items[i].fragment)
 			diags_add_text(&ld->g->diags, files[i].path, files[i].text, files[i].size);
 	config_judge(ld->a, &ld->g->desired, &ld->g->diags);
+	for (size_t i = 0; i < ld->n; i++)
+		file_errors(ld, &ld->items[i], &ld->g->desired.files[i]);
 	name_generation(ld);
 	return 0;
 }
@@ -512,21 +554,24 @@ static int load_all(struct load *ld, struct error *e)
 int loader_load(struct loader *l, const struct name_owner *owners, size_t owner_count,
 		struct generation **ret, struct error *e)
 {
-	struct generation *g = xnew(struct generation);
-	struct load ld = { .loader = l, .g = g, .owners = owners, .owner_count = owner_count };
-	int code;
-
-	g->arena = ld.a = arena_new();
-	g->loader = l;
-	diags_init(&g->diags, g->arena);
 	l->loads++;
-	code = load_all(&ld, e);
-	if (code < 0) {
-		generation_free(g);
-		return code;
+	for (int attempt = 0;; attempt++) {
+		cleanup(generation_freep) struct generation *g = xnew(struct generation);
+		struct load ld = { .loader = l, .g = g, .owners = owners, .owner_count = owner_count };
+		int code;
+
+		g->arena = ld.a = arena_new();
+		g->loader = l;
+		diags_init(&g->diags, g->arena);
+		code = load_all(&ld, e);
+		if (code < 0)
+			return code;
+		/* A volume may have been swapped, and its old content deleted, before the objects were read. */
+		if (attempt < SWAP_ATTEMPTS && source_is_stale(g->source))
+			continue;
+		*ret = take_ptr(g);
+		return 0;
 	}
-	*ret = g;
-	return 0;
 }
 
 int generation_fetch(struct generation *g, const struct object_decl *decl, struct source_blob *ret,
@@ -600,7 +645,9 @@ static int forget_others(struct generation *g, struct error *e)
 	struct loader *l = g->loader;
 	struct string_list paths = { 0 };
 
-	paths.v = arena_calloc(g->arena, g->desired.file_count + 1, sizeof(*paths.v));
+	paths.v = arena_calloc(g->arena, g->desired.file_count + 2, sizeof(*paths.v));
+	if (g->settings_text || g->trouble)
+		paths.v[paths.n++] = l->options.settings_path;
 	for (size_t i = 0; i < g->desired.file_count; i++)
 		paths.v[paths.n++] = g->desired.files[i].path;
 	for (size_t i = l->n; i-- > 0;) {
@@ -621,6 +668,14 @@ int generation_keep(struct generation *g, struct error *e)
 	const struct source_file *files = source_files(g->source, &n);
 	int code = 0;
 
+	if (g->settings_text) {
+		struct store_entry entry = { .path = l->options.settings_path,
+					     .text = g->settings_text,
+					     .size = g->settings_size };
+
+		remember(l, entry.path, entry.text, entry.size);
+		code = l->store ? store_save(l->store, &entry, e) : 0;
+	}
 	for (size_t i = 0; i < n; i++) {
 		if (g->desired.files[i].in_force != IN_FORCE_DECLARED)
 			continue;

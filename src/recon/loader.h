@@ -13,7 +13,7 @@ struct loader_options {
 	struct string_list directories; /* by precedence */
 	const char *settings_path;      /* bpfshared.yaml; need not exist */
 	bool settings_required;         /* it was named on the command line */
-	const char *state_dir;          /* last good versions are below it; NULL: read none, keep none */
+	const char *state_dir;          /* where last good versions are; NULL: read none, keep none */
 	bool any_owner;                 /* skip the trust rules */
 	const struct source_overlay *overlay; /* NULL: none */
 };
@@ -27,7 +27,10 @@ struct generation {
 	struct loader *loader;
 	struct desired desired;
 	struct settings settings;
+	const char *settings_text; /* of valid settings that a file gave, to be kept; else NULL */
+	size_t settings_size;
 	struct diags diags; /* of all files, settings and object files, in that order */
+	const char *trouble; /* the settings are at fault: their last good version is in force */
 	const char *unknown; /* a directory could not be read: nothing may be concluded from its silence */
 };
 

@@ -36,6 +36,7 @@ struct recon {
 	struct observed observed;
 	char confirmed[65];
 	char *files_trouble, *kernel_trouble; /* NULL: none */
+	bool files_dirty; /* until they could be read */
 	bool suspended;
 	uint64_t resume_ns, next_ns, passes, operations;
 };
@@ -153,20 +154,24 @@ static int observe(struct recon *r, struct arena *a, const struct desired *d, st
 	return r->options.ops->observe(r->options.ctx, a, &want, ret, e);
 }
 
+/* One line each: the excerpt with its caret is for `bpfsharectl check`. */
 static void log_diags(const struct generation *g)
 {
-	cleanup(strbuf_done) struct strbuf text = { 0 };
+	for (size_t i = 0; i < g->diags.list.n; i++) {
+		const struct diag *d = &g->diags.list.v[i];
+		enum log_level level = d->level == DIAG_NOTE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
 
-	diags_format(&g->diags, &text);
-	if (text.len)
-		log_warning("configuration:\n%s", strbuf_get(&text));
+		log_write(level, NULL, "%s:%u:%u: %s%s%s", d->origin.file, d->origin.line,
+			  d->origin.column, d->message, d->hint ? "; " : "", d->hint ? d->hint : "");
+	}
 }
 
 static void adopt(struct recon *r, struct generation *g)
 {
 	struct error e = { 0 };
-	bool changed = !r->generation || !str_eq(r->generation->desired.generation,
-						  g->desired.generation);
+	bool changed = !r->generation ||
+		       !str_eq(r->generation->desired.generation, g->desired.generation) ||
+		       !str_eq(r->generation->settings_text, g->settings_text);
 
 	if (changed) {
 		log_diags(g);
@@ -203,9 +208,13 @@ static int load_files(struct recon *r, struct error *e)
 		owners_of_kernel(a, &first, &owners);
 	if (code == 0)
 		code = loader_load(r->options.loader, owners.list.v, owners.list.n, &g, e);
-	if (code < 0)
-		return error_prefix(e, code, "configuration not read");
-	trouble_set(r, &r->files_trouble, g->unknown);
+	if (code < 0) {
+		code = error_prefix(e, code, "configuration not read");
+		trouble_set(r, &r->files_trouble, e->text);
+		return code;
+	}
+	r->files_dirty = false;
+	trouble_set(r, &r->files_trouble, g->unknown ? g->unknown : g->trouble);
 	if (g->unknown && r->generation)
 		generation_free(g);
 	else
@@ -356,10 +365,13 @@ static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge,
 		retry_clear(r->retry);
 	if (dirty & RECON_DIRTY_FOREIGN)
 		retry_release(r->retry);
-	if (dirty & RECON_DIRTY_FILES || !r->generation)
+	r->files_dirty |= (dirty & RECON_DIRTY_FILES) || !r->generation;
+	if (r->files_dirty)
 		code = load_files(r, e);
-	if (code == 0)
+	if (r->generation) /* what was read before stays in force while the files cannot be read */
 		code = rounds(r, now_ns, purge, e);
+	if (r->files_dirty && (!r->next_ns || r->next_ns > now_ns + STUCK_NS))
+		r->next_ns = now_ns + STUCK_NS;
 	if (code < 0) {
 		trouble_set(r, &r->kernel_trouble, e->text);
 		r->next_ns = now_ns + STUCK_NS;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
-/* The fake kernel's memory, the scenery that tests set up, and the watch over every step. */
+/* The fake kernel's memory, the scenery that tests set up, and faults. */
 #include "fake/kern_fake_state.h"
 
 #include <stdarg.h>
@@ -402,7 +402,7 @@ void fake_refuse(struct op_result *ret, int code, enum failure_class class, cons
 	ret->reason = reason;
 }
 
-/* --- the watch --------------------------------------------------------------------------------- */
+/* --- steps --------------------------------------------------------------------------------------- */
 
 void fake_violation(struct kern_fake *k, const char *fmt, ...)
 {
@@ -415,90 +415,12 @@ void fake_violation(struct kern_fake *k, const char *fmt, ...)
 	strbuf_addf(&k->violations, "%s\n", text);
 }
 
-static void add_running(const struct kern_fake *k, const struct fake_interface *i, uint32_t id,
-			struct fake_snapshot *ret, struct arena *a)
-{
-	const struct fake_program *p = fake_find_program(k, id);
-
-	if (p && p->instance)
-		*LIST_ADD(a, &ret->running) =
-			(struct fake_running){ i->o.ifindex, p->instance, p->name };
-}
-
-void fake_running(const struct kern_fake *k, const struct fake_interface *i,
-		  struct fake_snapshot *ret, struct arena *a)
-{
-	const struct fake_chain *c = fake_find_chain(k, i->o.xdp_id);
-
-	if (!c) {
-		add_running(k, i, i->o.xdp_id, ret, a);
-		return;
-	}
-	for (size_t s = 0; s < c->meta.member_count; s++)
-		add_running(k, i, c->slots[s], ret, a);
-}
-
-static void take_snapshot(struct kern_fake *k, const char *when)
-{
-	struct fake_snapshot *s = LIST_ADD(k->a, &k->trace);
-
-	s->when = arena_strdup(k->a, when);
-	for (size_t i = 0; i < k->interfaces.n; i++)
-		fake_running(k, &k->interfaces.v[i], s, k->a);
-}
-
 bool fake_step(struct kern_fake *k, const char *what)
 {
 	k->steps++;
 	if (k->watching)
-		take_snapshot(k, what);
+		fake_take_snapshot(k, what);
 	if (k->crash_planned && k->steps >= k->crash_at)
 		k->crashed = true;
 	return k->crashed;
-}
-
-void kern_fake_watch(struct kern_fake *k)
-{
-	k->watching = true;
-	k->trace.n = 0;
-	for (size_t i = 0; i < k->interfaces.n; i++)
-		k->interfaces.v[i].gap = false;
-	take_snapshot(k, "start");
-}
-
-static bool runs(const struct fake_snapshot *s, const struct fake_running *what)
-{
-	for (size_t i = 0; i < s->running.n; i++)
-		if (s->running.v[i].ifindex == what->ifindex &&
-		    str_eq(s->running.v[i].instance, what->instance) &&
-		    str_eq(s->running.v[i].function, what->function))
-			return true;
-	return false;
-}
-
-/* What runs at the start and at the end must run at every step between. */
-static void check_trace(struct kern_fake *k)
-{
-	const struct fake_snapshot *first = &k->trace.v[0], *last = &k->trace.v[k->trace.n - 1];
-
-	for (size_t i = 0; i < first->running.n; i++) {
-		const struct fake_running *r = &first->running.v[i];
-		const struct fake_interface *at = fake_find_ifindex(k, r->ifindex);
-
-		if (!at || at->gap || !runs(last, r))
-			continue;
-		for (size_t t = 1; t + 1 < k->trace.n; t++)
-			if (!runs(&k->trace.v[t], r))
-				fake_violation(k, "%s: %s/%s does not run on %s, though it did before "
-					       "and does in the end", k->trace.v[t].when,
-					       r->instance, r->function, at->o.name);
-	}
-}
-
-const char *kern_fake_violations(struct kern_fake *k)
-{
-	if (k->watching && k->trace.n)
-		check_trace(k);
-	k->watching = false;
-	return strbuf_get(&k->violations);
 }

@@ -63,7 +63,7 @@ size_t kern_fake_steps(const struct kern_fake *k); /* taken so far */
 
 /* --- what the test wants to know -------------------------------------------------------- */
 
-/* From here on every step is watched for programs that are missing in between. */
+/* From here on every step is watched for programs, objects and pins that are missing in between. */
 void kern_fake_watch(struct kern_fake *k);
 /* Ends the watch. All violations so far, one per line, "" for none. */
 const char *kern_fake_violations(struct kern_fake *k);
@@ -71,6 +71,8 @@ const char *kern_fake_violations(struct kern_fake *k);
 /* As text, from a: what is ours, without ids (equal states give equal text); what is not. */
 const char *kern_fake_ours(const struct kern_fake *k, struct arena *a);
 const char *kern_fake_foreign(const struct kern_fake *k, struct arena *a);
+/* Maps that a share or another object still has, though the object that they belong to is gone. */
+const char *kern_fake_dangling(const struct kern_fake *k, struct arena *a);
 /* Programs that an interface runs, in order: "fwd@eth0/redirect VERSION native", … */
 const char *kern_fake_chain(const struct kern_fake *k, struct arena *a, const char *interface);
 uint32_t kern_fake_root(const struct kern_fake *k, const char *interface);

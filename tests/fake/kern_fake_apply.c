@@ -69,22 +69,21 @@ static bool is_refused(const struct kern_fake *k, const char *sha256)
 	return false;
 }
 
-static uint32_t load_map(struct kern_fake *k, const struct op_object *op, const char *name,
-			 struct op_result *ret)
+static void load_map(struct kern_fake *k, const struct op_object *op, struct fake_pin *map,
+		     struct op_result *ret)
 {
 	for (size_t i = 0; i < op->map_count; i++) {
-		uint32_t id;
-
-		if (!str_eq(op->maps[i].name, name) || !op->maps[i].use.instance)
+		if (!str_eq(op->maps[i].name, map->name) || !op->maps[i].use.instance)
 			continue;
-		id = fake_map_id(k, &op->maps[i].use);
-		if (!id)
+		map->used = true;
+		map->id = fake_map_id(k, &op->maps[i].use);
+		if (!map->id)
 			fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "Vanished",
 				    "map %s/%s is not pinned", op->maps[i].use.instance,
 				    op->maps[i].use.map);
-		return id;
+		return;
 	}
-	return k->next_id++;
+	map->id = k->next_id++;
 }
 
 static void load_maps(struct kern_fake *k, const struct op_object *op, struct fake_object *o,
@@ -94,13 +93,14 @@ static void load_maps(struct kern_fake *k, const struct op_object *op, struct fa
 
 	o->map_count = elf->map_count;
 	o->maps = arena_calloc(k->a, o->map_count, sizeof(*o->maps));
-	for (size_t i = 0; i < o->map_count; i++)
+	for (size_t i = 0; i < o->map_count; i++) {
 		o->maps[i] = (struct fake_pin){
 			.name = arena_strdup(k->a, elf->maps[i].name),
-			.id = load_map(k, op, elf->maps[i].name, ret),
 			.type = elf->maps[i].type,
 			.max_entries = elf->maps[i].max_entries,
 		};
+		load_map(k, op, &o->maps[i], ret);
+	}
 }
 
 static void load_programs(struct kern_fake *k, const struct op_object *op, struct fake_object *o)

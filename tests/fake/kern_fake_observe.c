@@ -269,10 +269,9 @@ static bool is_ours(const struct kern_fake *k, const struct fake_interface *i)
 
 static const char *name_map(const struct kern_fake *k, struct arena *a, uint32_t id)
 {
-	/* The owner is the first of those that have it: users are loaded later. */
 	for (size_t i = 0; i < k->objects.n; i++)
 		for (size_t n = 0; n < k->objects.v[i].map_count; n++)
-			if (k->objects.v[i].maps[n].id == id)
+			if (k->objects.v[i].maps[n].id == id && !k->objects.v[i].maps[n].used)
 				return arena_printf(a, "%s/%s of %s", k->objects.v[i].instance,
 						    k->objects.v[i].maps[n].name,
 						    k->objects.v[i].version);
@@ -316,16 +315,25 @@ static const char *format_mount(const struct kern_fake *k, struct arena *a,
 	return arena_strdup(a, strbuf_get(&b));
 }
 
+static const char *format_object(const struct kern_fake *k, struct arena *a,
+				 const struct fake_object *o)
+{
+	const char *text = arena_printf(a, "object %s %s%s", o->instance, o->version,
+					fake_is_complete(o) ? "" : " incomplete");
+
+	for (size_t i = 0; i < o->map_count; i++)
+		if (o->maps[i].used)
+			text = arena_printf(a, "%s, %s = %s", text, o->maps[i].name,
+					    name_map(k, a, o->maps[i].id));
+	return text;
+}
+
 const char *kern_fake_ours(const struct kern_fake *k, struct arena *a)
 {
 	struct lines l = { 0 };
 
 	for (size_t i = 0; i < k->objects.n; i++)
-		*LIST_ADD(a, &l.list) = arena_printf(a, "object %s %s%s", k->objects.v[i].instance,
-						     k->objects.v[i].version,
-						     fake_is_complete(&k->objects.v[i]) ?
-							     "" :
-							     " incomplete");
+		*LIST_ADD(a, &l.list) = format_object(k, a, &k->objects.v[i]);
 	for (size_t i = 0; i < k->chains.n; i++)
 		if (!k->chains.v[i].has_meta || !k->chains.v[i].has_dir)
 			*LIST_ADD(a, &l.list) = "chain incomplete";

@@ -16,6 +16,7 @@ struct fake_pin {
 	const char *name;
 	uint32_t id;
 	uint32_t type, max_entries; /* of a map */
+	bool used;                  /* a map of another object */
 	bool lost;                  /* somebody removed it */
 };
 
@@ -48,15 +49,15 @@ struct fake_mount {
 	LIST(struct observed_pin) pins;
 };
 
-/* One program that an interface runs, at one step. */
-struct fake_running {
-	uint32_t ifindex;
-	const char *instance, *function;
+/* Something that is there at one step: a program on an interface, a loaded object, a published map. */
+struct fake_presence {
+	uint32_t ifindex; /* 0: not on one */
+	const char *what;
 };
 
 struct fake_snapshot {
 	const char *when;
-	LIST(struct fake_running) running;
+	LIST(struct fake_presence) present;
 };
 
 struct fake_build {
@@ -122,8 +123,8 @@ struct meta_chain fake_copy_chain(struct arena *a, const struct meta_chain *m);
 void fake_violation(struct kern_fake *k, const char *fmt, ...) printf_like(2, 3);
 /* One step is done: true when the process is to die here. */
 bool fake_step(struct kern_fake *k, const char *what);
-void fake_running(const struct kern_fake *k, const struct fake_interface *i,
-		  struct fake_snapshot *ret, struct arena *a);
+/* kern_fake_watch.c: what is there now. */
+void fake_take_snapshot(struct kern_fake *k, const char *when);
 /* ret says why not. */
 void fake_refuse(struct op_result *ret, int code, enum failure_class class, const char *reason,
 		 const char *fmt, ...) printf_like(5, 6);

@@ -253,14 +253,15 @@ static void change_attach(struct world *w, size_t object, struct world_attach *a
 		.after = -1,
 	};
 	/* Upwards only, so that there is no circle. */
-	if (one_in(w, 3) && (!w->pure || other > (int)object))
+	if (one_in(w, 3) && (w->kind != WORLD_PURE || other > (int)object))
 		at->before = other;
-	else if (one_in(w, 3) && (!w->pure || other < (int)object))
+	else if (one_in(w, 3) && (w->kind != WORLD_PURE || other < (int)object))
 		at->after = other;
 }
 
 static void change_object(struct world *w, size_t i)
 {
+	static const uint64_t contents[] = { WORLD_BAD, WORLD_BAD + 1, WORLD_FRAGS + 1 };
 	struct world_object *o = &w->objects[i];
 	size_t program = world_random(w, WORLD_PROGRAMS);
 
@@ -270,13 +271,13 @@ static void change_object(struct world *w, size_t i)
 		break;
 	case 1:
 	case 2:
-		o->content = (unsigned int)world_random(w, w->pure ? WORLD_FRAGS : WORLD_BAD + 1);
+		o->content = (unsigned int)world_random(w, contents[w->kind]);
 		break;
 	case 3:
 		o->skipped = one_in(w, 3);
 		break;
 	case 4:
-		o->suspended = !w->pure && one_in(w, 3);
+		o->suspended = w->kind != WORLD_PURE && one_in(w, 3);
 		break;
 	case 5:
 		o->use = i > 0 && i != PER_INTERFACE && one_in(w, 2) ? (int)world_random(w, i) : -1;
@@ -364,7 +365,7 @@ static void meddle(struct world *w)
 		break;
 	default:
 		/* A lost pin leads to versions of other names, and with them to another end. */
-		if (!w->pure)
+		if (w->kind != WORLD_PURE)
 			kern_fake_lose_pin(w->kernel, object_names[object], "p");
 		break;
 	}
@@ -378,7 +379,7 @@ void world_change(struct world *w, bool calm)
 		change_object(w, world_random(w, WORLD_OBJECTS));
 	if (one_in(w, 2))
 		change_share(w, world_random(w, WORLD_SHARES));
-	if (!w->pure && one_in(w, 6))
+	if (w->kind != WORLD_PURE && one_in(w, 6))
 		w->exclusive = !w->exclusive;
 	if (!calm && one_in(w, 2))
 		meddle(w);
@@ -402,9 +403,9 @@ static void setup(struct world *w)
 	}
 }
 
-void world_init(struct world *w, uint64_t seed, bool pure)
+void world_init(struct world *w, uint64_t seed, enum world_kind kind)
 {
-	*w = (struct world){ .pure = pure, .random = seed };
+	*w = (struct world){ .kind = kind, .random = seed };
 	setup(w);
 	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
 		w->objects[i].use = -1;

@@ -31,20 +31,28 @@ struct world_object {
 	struct world_attach attach[WORLD_PROGRAMS][WORLD_ATTACHES];
 };
 
-#define WORLD_FRAGS 3 /* the content whose programs take multi-buffer packets */
-#define WORLD_BAD 4
+#define WORLD_BAD 3
+#define WORLD_FRAGS 4 /* the content whose programs take multi-buffer packets */
 
 struct world_share {
 	bool declared, elsewhere, grouped;
 	bool has[WORLD_OBJECTS], writable[WORLD_OBJECTS];
 };
 
-struct world {
+enum world_kind {
+	/* What is declared decides the end, whatever was there before. */
+	WORLD_PURE,
 	/*
-	 * Nothing in which the end depends on the way: no refused content, suspension,
-	 * contradicting order, multi-buffer programs among others, change to `exclusive`.
+	 * What was there decides as well: refused content, suspension, contradicting order, lost pins,
+	 * changes of `exclusive`. A crash or a failure on the way still makes no difference.
 	 */
-	bool pure;
+	WORLD_REGULAR,
+	/* Also multi-buffer programs among others: who comes first decides. */
+	WORLD_WILD,
+};
+
+struct world {
+	enum world_kind kind;
 	uint64_t random;
 	struct arena *a;
 	struct kern_fake *kernel;
@@ -56,7 +64,7 @@ struct world {
 	bool exclusive;
 };
 
-void world_init(struct world *w, uint64_t seed, bool pure);
+void world_init(struct world *w, uint64_t seed, enum world_kind kind);
 void world_done(struct world *w);
 
 /* Changes the declarations and, unless calm, the surroundings; then declares. */

@@ -52,13 +52,15 @@ diag() {
 
 # check NAME COMMAND...: the command must succeed; its output is shown if it does not.
 check() {
-	local name=$1 output
+	local name=$1 output status
 	shift
-	if output=$("$@" 2>&1); then
+	output=$("$@" 2>&1)
+	status=$?
+	if [ $status = 0 ]; then
 		ok "$name"
 	else
 		not_ok "$name"
-		printf '%s\n' "command: $*" "status: $?" "$output" | diag
+		printf '%s\n' "command: $*" "status: $status" "$output" | diag
 	fi
 }
 

@@ -8,6 +8,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
@@ -605,6 +606,51 @@ static void without_a_bpffs_there_is_nothing_of_ours(void **state)
 	assert_true(o.interface_count > 0);
 }
 
+/* --- descriptors ---------------------------------------------------------------------- */
+
+static size_t open_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		count++;
+	(void)closedir(d);
+	return count;
+}
+
+static void no_descriptor_is_left_open(void **state)
+{
+	struct op set = set_op(w.one, 0, XDP_NONE), wrong = set_op(w.two, w.two, XDP_DRIVER);
+	struct op swap = set_op(w.two, w.one, XDP_DRIVER);
+	struct op clear = root_op(OP_ROOT_CLEAR, "v0", w.veth);
+	struct op slot = { .kind = OP_SLOT_SET, .chain = { .id = w.two, .member_count = 1 } };
+	struct op grace = { .kind = OP_GRACE };
+	struct op remove = { .kind = OP_CHAIN_REMOVE, .chain = { .id = w.two } };
+	struct program_ref member = { "b", "v", "xdp_trace" };
+	static const char *const programs[] = { "xdp_refused", NULL };
+	struct op refused = load_op(declare("bad", "test_refused"), "v", programs);
+	size_t before = open_descriptors();
+
+	(void)state;
+	slot.chain.members = &member;
+	clear.root.expected_id = w.two;
+	clear.root.expected_mode = XDP_DRIVER;
+	(void)observe();
+	apply_fine(&set);
+	assert_true(apply(&wrong).code < 0);
+	apply_fine(&swap);
+	apply_fine(&slot);
+	assert_true(apply(&remove).code < 0);
+	apply_fine(&clear);
+	apply_fine(&grace);
+	apply_fine(&remove);
+	assert_true(apply(&refused).code < 0);
+	(void)observe();
+	assert_int_equal(open_descriptors(), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -636,6 +682,7 @@ int main(void)
 		TEST(many_interfaces_are_all_seen),
 		TEST(one_root_on_many_interfaces_is_one_program),
 		TEST(without_a_bpffs_there_is_nothing_of_ours),
+		TEST(no_descriptor_is_left_open),
 	};
 
 	return FIXTURE_RUN("netlink", tests);

@@ -12,10 +12,14 @@ sources() { # TREE
 }
 
 check_files() { # TREE
-	sources "$1" | while read -r file; do
-		lines=$(wc -l <"$file")
-		[ "$lines" -le "$file_max" ] || echo "$file: $lines lines, more than $file_max"
-	done
+	# shellcheck disable=SC2016 # a program of awk
+	sources "$1" | tr '\n' '\0' | xargs -0 -r awk -v limit="$file_max" '
+		{ lines[FILENAME]++ }
+		END {
+			for (file in lines)
+				if (lines[file] > limit)
+					printf "%s: %d lines, more than %d\n", file, lines[file], limit
+		}'
 }
 
 # Prints the functions of more than LIMIT lines. Relies on kernel formatting, which clang-format

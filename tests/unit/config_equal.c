@@ -146,7 +146,8 @@ static bool object_equal(const struct object_decl *a, const struct object_decl *
 static bool share_map_equal(const struct share_map *a, const struct share_map *b)
 {
 	return str_eq(a->object, b->object) && str_eq(a->map, b->map) &&
-	       str_eq(a->alias, b->alias) && a->access == b->access && a->unsafe == b->unsafe;
+	       str_eq(a->alias, b->alias) && a->access == b->access && a->unsafe == b->unsafe &&
+	       str_eq(a->interface, b->interface);
 }
 
 static bool target_equal(const struct share_target *a, const struct share_target *b)
