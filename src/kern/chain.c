@@ -225,6 +225,8 @@ static int pin_all(const struct kern_context *c, struct arena *a, const struct o
 		   const struct tailcall_dispatcher_bpf *d, uint32_t id, struct error *e)
 {
 	const char *directory = chain_directory(c, a, id);
+	const int program = bpf_program__fd(d->progs.bpfshare_chain);
+	const struct pin_owner owner = { c->tag, &program, 1 };
 	const void *data;
 	size_t size;
 	int r;
@@ -234,14 +236,13 @@ static int pin_all(const struct kern_context *c, struct arena *a, const struct o
 	if (r == 0)
 		r = pin_directory_create(directory, e);
 	if (r == 0)
-		r = pin_put(bpf_program__fd(d->progs.bpfshare_chain),
-			    chain_pin(c, a, id, LAYOUT_DISPATCHER), e);
+		r = pin_put(program, chain_pin(c, a, id, LAYOUT_DISPATCHER), e);
 	if (r == 0)
 		r = pin_put(bpf_map__fd(d->maps.members), chain_pin(c, a, id, LAYOUT_MEMBERS), e);
 	if (r < 0)
 		return r;
 	data = meta_chain_encode(a, &op->meta, &size);
-	return pin_meta_write(a, directory, data, size, e);
+	return pin_meta_write(a, directory, &owner, data, size, e);
 }
 
 void chain_build(const struct kern_context *c, struct arena *a, const struct op *op,

@@ -11,6 +11,7 @@
 #include "kern/chain.h"
 #include "kern/context.h"
 #include "kern/interface.h"
+#include "kern/keep.h"
 #include "kern/libbpf_words.h"
 #include "kern/link.h"
 #include "kern/pin.h"
@@ -29,6 +30,7 @@ struct kern_linux {
 	struct kern_context context; /* points to these two */
 	struct built *built;
 	size_t built_count;
+	struct keep *keep;
 	struct arena *probed; /* of the table below; NULL: not probed yet */
 	const struct feature *features;
 	size_t feature_count;
@@ -64,6 +66,7 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	k->context.bpffs_dir = k->bpffs_dir;
 	k->context.run_dir = k->run_dir;
 	set_tag(&k->context);
+	k->keep = keep_new();
 	*ret = k;
 	return 0;
 }
@@ -82,6 +85,7 @@ void kern_linux_free(struct kern_linux *k)
 	if (!k)
 		return;
 	forget_built(k);
+	keep_free(k->keep);
 	arena_free(k->probed);
 	free(k->bpffs_dir);
 	free(k->run_dir);
@@ -128,12 +132,15 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	if (r == 0)
 		r = interface_observe(a, want->drivers, &o, e);
 	if (r == 0)
+		r = keep_find_marks(c, a, &o, e);
+	if (r == 0)
 		r = share_observe(c, a, &want->paths, &o, e);
 	if (r == 0)
 		r = names_observe(a, want, &o, e);
 	if (r < 0)
 		return r;
 	o.features = kern_linux_features(k, &o.feature_count);
+	keep_update(k->keep, c, a, &o);
 	*ret = o;
 	return 0;
 }

@@ -251,14 +251,22 @@ static int pin_maps(struct loading *l, struct error *e)
 static int pin_meta(struct loading *l, const char *directory, struct error *e)
 {
 	struct meta_object m = l->op->meta;
+	struct pin_owner owner = { .tag = l->c->tag };
 	struct timespec now = { 0 };
+	struct bpf_program *p;
 	const void *data;
+	int *programs;
 	size_t size;
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &now);
 	m.loaded_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	programs = arena_calloc(l->a, l->op->program_count, sizeof(*programs));
+	bpf_object__for_each_program(p, l->object)
+		if (is_wanted(l->op, bpf_program__name(p)) && owner.program_count < l->op->program_count)
+			programs[owner.program_count++] = bpf_program__fd(p);
+	owner.programs = programs;
 	data = meta_object_encode(l->a, &m, &size);
-	return pin_meta_write(l->a, directory, data, size, e);
+	return pin_meta_write(l->a, directory, &owner, data, size, e);
 }
 
 static int pin_all(struct loading *l, const char *directory, struct error *e)

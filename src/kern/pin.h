@@ -32,8 +32,21 @@ int pin_directory_list(struct arena *a, const char *path, struct string_list *re
 int pin_part_list(const struct kern_context *c, struct arena *a, const char *part,
 		  struct string_list *ret, struct error *e);
 
+/*
+ * Whose metadata it is: the map's name carries the tag of our directories, and it is bound to the
+ * programs that it speaks of (BPF_PROG_BIND_MAP, Linux 5.10). So they are known again when somebody
+ * deletes their pins.
+ */
+struct pin_owner {
+	const char *tag;
+	const int *programs; /* descriptors */
+	size_t program_count;
+};
+/* The name of such a map: 13 characters, of the 15 that the kernel keeps. */
+const char *pin_meta_name(struct arena *a, const char *tag);
+
 /* Writes data into a frozen array of one entry and pins it as `meta` of the directory. */
-int pin_meta_write(struct arena *a, const char *directory, const void *data, size_t size,
+int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner, const void *data, size_t size,
 		   struct error *e);
 /* -ENOENT without one, -EBADMSG when what is pinned there cannot be metadata. */
 int pin_meta_read(struct arena *a, const char *directory, const void **ret, size_t *ret_size,

@@ -19,6 +19,7 @@ struct observed_program {
 	const uint32_t *maps; /* ids of the maps it uses */
 	size_t map_count;
 	uint32_t uid; /* of whoever loaded it */
+	bool ours;    /* roots: carries our mark, and so was loaded by us even if its pins are gone */
 	uint64_t run_count, run_ns; /* 0 unless kernel statistics are on */
 };
 

@@ -406,7 +406,8 @@ static void choose_mechanism(struct planner *p, struct chain *c)
 	const char *detail = NULL;
 
 	if (!c->slot_count) {
-		c->want = live_is_ours(&c->live) ? WANT_CLEAR : WANT_AS_IS;
+		c->want = live_is_ours(&c->live) || c->live.kind == LIVE_LOST ? WANT_CLEAR :
+											WANT_AS_IS;
 		return;
 	}
 	if (only && only->version && only->proceed_on == XDP_VERDICTS_DEFAULT) {
@@ -473,7 +474,7 @@ void chains_want(struct planner *p)
 	for (size_t i = 0; i < p->observed->interface_count; i++) {
 		struct chain *c = &p->chains[i];
 
-		if (!c->attachments.n && !live_is_ours(&c->live))
+		if (!c->attachments.n && !live_is_ours(&c->live) && c->live.kind != LIVE_LOST)
 			continue;
 		c->settings = interface_settings(p, i);
 		attachments_find_live(c);

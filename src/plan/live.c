@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * What every interface runs now. A root is ours if and only if its program is one
- * that we have pinned: a program of a loaded object, or the dispatcher after which one of our chain
- * directories is named. Everything else is foreign, whatever its name says.
+ * What every interface runs now. A root is ours if its program is one that we have pinned (a
+ * program of a loaded object, or the dispatcher after which one of our chain directories is named) or
+ * carries our mark though its pins are gone. Everything else is foreign, whatever its name says.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +64,13 @@ static void live_direct(struct planner *p, struct live *l, const struct program_
 	};
 }
 
+static bool is_marked(const struct planner *p, uint32_t id)
+{
+	const struct observed_program *program = observed_find_program(p->observed, id);
+
+	return program && program->ours;
+}
+
 static void live_of_interface(struct planner *p, struct chain *c)
 {
 	const struct observed_interface *i = c->interface;
@@ -87,6 +94,8 @@ static void live_of_interface(struct planner *p, struct chain *c)
 		*LIST_ADD(p->a, &d->users) = c;
 	} else if (entry) {
 		live_direct(p, l, entry);
+	} else if (is_marked(p, i->xdp_id)) {
+		l->kind = LIVE_LOST;
 	}
 	if (live_is_ours(l))
 		l->link = find_link(p, i->ifindex);

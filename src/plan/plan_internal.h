@@ -49,6 +49,7 @@ enum live_kind {
 	LIVE_NONE,
 	LIVE_DIRECT,  /* a program of ours is the root */
 	LIVE_CHAIN,   /* a dispatcher of ours is */
+	LIVE_LOST,    /* ours by its mark, but its pins are gone: nothing more is known of it */
 	LIVE_FOREIGN, /* someone else's program */
 	LIVE_NEWER,   /* made by a newer layout: as good as foreign */
 };

@@ -90,6 +90,8 @@ static const char *explain(struct planner *p, const struct chain *c)
 
 	if (c->live.kind == LIVE_NONE)
 		return "no program is attached";
+	if (c->live.kind == LIVE_LOST)
+		return "our program is attached, but its pins are gone";
 	if (c->live.kind == LIVE_FOREIGN) {
 		f = observed_find_program(p->observed, c->interface->xdp_id);
 		return arena_printf(p->a, "replaces program %s (on_foreign: replace)",
@@ -191,7 +193,7 @@ static struct draft *set_draft(struct planner *p, const struct chain *c, bool de
 			d->op.origin = c->slots[i].attachment->decl->origin;
 	fill_root(o, c);
 	o->mode = anew ? c->settings.mode : mode_of(c->interface->xdp_mode);
-	if (!detach && c->live.kind == LIVE_FOREIGN)
+	if (!detach && (c->live.kind == LIVE_FOREIGN || c->live.kind == LIVE_LOST))
 		o->mode = mode_of(c->interface->xdp_mode);
 	o->detach_first = detach;
 	root_target(p, d, c);

@@ -42,6 +42,7 @@ static void add_foreign(struct planner *p, struct status_chain *s, const struct 
 		.program = o ? o->name : NULL,
 		.id = c->interface->xdp_id,
 		.priority = -1,
+		.ours = c->live.kind == LIVE_LOST,
 		.run_count = o ? o->run_count : 0,
 		.run_ns = o ? o->run_ns : 0,
 	};
@@ -56,7 +57,8 @@ static void add_chain(struct planner *p, struct status *s, const struct chain *c
 	to->ifindex = c->interface->ifindex;
 	to->mode = c->interface->xdp_mode;
 	to->exclusive = c->live.link != NULL;
-	if (c->live.kind == LIVE_FOREIGN || c->live.kind == LIVE_NEWER) {
+	if (c->live.kind == LIVE_FOREIGN || c->live.kind == LIVE_LOST ||
+	    c->live.kind == LIVE_NEWER) {
 		add_foreign(p, to, c);
 		return;
 	}
