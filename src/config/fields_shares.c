@@ -193,6 +193,10 @@ const char *fields_account_fault(const char *s)
 
 static const struct text_rule account_rule = { .fault = fields_account_fault, .numbers = true };
 
+/*
+ * Who can write to the directory can pin there what he may only read, and open that for
+ * writing: one map of the share that is rw would make all read-only maps of all shares writable.
+ */
 static const char *mode_fault(const char *s)
 {
 	size_t n = strlen(s);
@@ -201,30 +205,42 @@ static const char *mode_fault(const char *s)
 		return "is no mode of three or four octal digits";
 	if (n == 4 && *s != '0')
 		return "has a set-uid, set-gid or sticky bit, which means nothing for maps";
-	if (strchr("2367", s[n - 1]))
-		return "lets everybody write";
+	if (strchr("2367", s[n - 1]) || strchr("2367", s[n - 2]))
+		return "has a write bit for group or others, but consumers must not be able to "
+		       "write to the directory";
 	return NULL;
+}
+
+static const struct text_rule mode_rule = {
+	.fault = mode_fault,
+	.hint = "write for example \"0750\"; who may use the maps is said by 'group', and who may "
+		"write to a map by 'access: rw'",
+};
+
+/* What the number would be as a mode; the general hint if that were refused as well. */
+static const char *mode_hint(struct arena *a, const char *number)
+{
+	const char *digits = number + strspn(number, "0o");
+	size_t n = strlen(digits);
+	const char *mode = arena_printf(a, "%s%s", n < 4 ? "0000" + n : "", digits);
+
+	return mode_fault(mode) ? mode_rule.hint :
+				  arena_printf(a, "put it in quotes: \"%s\"", mode);
 }
 
 static void bind_mode(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
-	static const struct text_rule rule = {
-		.fault = mode_fault,
-		.hint = "write for example \"0750\"; who may use the maps is said by 'group'",
-	};
 	const char *text;
 	uint32_t mode = 0;
 
 	if (v->kind == VALUE_INTEGER) {
-		bind_error(b, &v->origin,
-			   arena_printf(b->arena, "put it in quotes: \"0%s\"",
-					v->text + strspn(v->text, "0o")),
+		bind_error(b, &v->origin, mode_hint(b->arena, v->text),
 			   "an unquoted octal number is ambiguous: YAML 1.1 and 1.2 read %s "
 			   "differently",
 			   v->text);
 		return;
 	}
-	text = bind_text(b, f->key, v, &rule);
+	text = bind_text(b, f->key, v, &mode_rule);
 	for (; text && *text; text++)
 		mode = mode * 8 + (uint32_t)(*text - '0');
 	((struct share_target *)dst)->mode = mode;

@@ -262,7 +262,8 @@ static int pin_meta(struct loading *l, const char *directory, struct error *e)
 	m.loaded_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	programs = arena_calloc(l->a, l->op->program_count, sizeof(*programs));
 	bpf_object__for_each_program(p, l->object)
-		if (is_wanted(l->op, bpf_program__name(p)) && owner.program_count < l->op->program_count)
+		if (is_wanted(l->op, bpf_program__name(p)) &&
+		    owner.program_count < l->op->program_count)
 			programs[owner.program_count++] = bpf_program__fd(p);
 	owner.programs = programs;
 	data = meta_object_encode(l->a, &m, &size);

@@ -173,7 +173,8 @@ static int bind_to_programs(int map, const struct pin_owner *owner, struct error
 {
 	for (size_t i = 0; i < owner->program_count; i++)
 		if (bpf_prog_bind_map(owner->programs[i], map, NULL) < 0)
-			return error_set(e, -errno, "cannot bind the metadata map to its program: %s",
+			return error_set(e, -errno,
+					 "cannot bind the metadata map to its program: %s",
 					 error_string(errno));
 	return 0;
 }

@@ -46,8 +46,8 @@ struct pin_owner {
 const char *pin_meta_name(struct arena *a, const char *tag);
 
 /* Writes data into a frozen array of one entry and pins it as `meta` of the directory. */
-int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner, const void *data, size_t size,
-		   struct error *e);
+int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner,
+		   const void *data, size_t size, struct error *e);
 /* -ENOENT without one, -EBADMSG when what is pinned there cannot be metadata. */
 int pin_meta_read(struct arena *a, const char *directory, const void **ret, size_t *ret_size,
 		  struct error *e);

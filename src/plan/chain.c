@@ -45,8 +45,9 @@ static const char *describe_foreign(struct planner *p, const struct chain *c)
 {
 	const struct observed_interface *i = c->interface;
 	const struct observed_program *f = observed_find_program(p->observed, i->xdp_id);
-	static const char *const off[] = { [XDP_DRIVER] = "xdpdrv", [XDP_GENERIC] = "xdpgeneric",
-					   [XDP_HARDWARE] = "xdpoffload" };
+	static const char *const off[] = {
+		[XDP_DRIVER] = "xdpdrv", [XDP_GENERIC] = "xdpgeneric", [XDP_HARDWARE] = "xdpoffload"
+	};
 	const char *word = (size_t)i->xdp_mode < ARRAY_SIZE(off) && off[i->xdp_mode] ?
 				   off[i->xdp_mode] :
 				   "xdp";
@@ -55,12 +56,12 @@ static const char *describe_foreign(struct planner *p, const struct chain *c)
 	if (f && str_eq(f->name, "bpfshare_chain"))
 		whose = "; by its name it is a dispatcher of bpfshare, of another instance or one "
 			"whose pins are gone";
-	return arena_printf(p->a,
-			    "program %s (id %u, tag %s, loaded by uid %u) holds %s in %s mode%s; remove "
-			    "it with `ip link set dev %s %s off`, or declare `on_foreign: replace`",
-			    f && f->name ? f->name : "?", i->xdp_id, f ? f->tag : "?",
-			    f ? f->uid : 0, i->name, xdp_attached_name(i->xdp_mode), whose, i->name,
-			    word);
+	return arena_printf(
+		p->a,
+		"program %s (id %u, tag %s, loaded by uid %u) holds %s in %s mode%s; remove "
+		"it with `ip link set dev %s %s off`, or declare `on_foreign: replace`",
+		f && f->name ? f->name : "?", i->xdp_id, f ? f->tag : "?", f ? f->uid : 0, i->name,
+		xdp_attached_name(i->xdp_mode), whose, i->name, word);
 }
 
 static const struct observed_interface *busy_bond(const struct planner *p, const struct chain *c)
@@ -81,13 +82,17 @@ static bool chain_is_blocked(struct planner *p, const struct chain *c, struct co
 
 	if (bond)
 		condition_set(ret, STATE_BLOCKED, REASON_BOND_MASTER,
-			      arena_printf(p->a, "%s belongs to the bond %s, which runs XDP itself; the "
-					   "kernel refuses both", c->interface->name, bond->name));
+			      arena_printf(p->a,
+					   "%s belongs to the bond %s, which runs XDP itself; the "
+					   "kernel refuses both",
+					   c->interface->name, bond->name));
 	else if (c->live.kind == LIVE_NEWER)
-		condition_set(ret, STATE_BLOCKED, REASON_NEWER_LAYOUT,
-			      arena_printf(p->a, "chain %u on %s was made by a newer version of bpfshare, "
-					   "which alone can change it", c->interface->xdp_id,
-					   c->interface->name));
+		condition_set(
+			ret, STATE_BLOCKED, REASON_NEWER_LAYOUT,
+			arena_printf(p->a,
+				     "chain %u on %s was made by a newer version of bpfshare, "
+				     "which alone can change it",
+				     c->interface->xdp_id, c->interface->name));
 	else if (c->live.kind == LIVE_FOREIGN && wait)
 		condition_set(ret, STATE_BLOCKED, REASON_FOREIGN_PROGRAM, describe_foreign(p, c));
 	else
@@ -257,8 +262,10 @@ static bool order_members(struct planner *p, struct chain *c, size_t n)
 		}
 	}
 	condition_set(&why, STATE_PENDING, REASON_CHAIN_HELD,
-		      arena_printf(p->a, "the chain of %s stays as it is: its order is contradicting "
-				   "(%s)", c->interface->name, cycle));
+		      arena_printf(p->a,
+				   "the chain of %s stays as it is: its order is contradicting "
+				   "(%s)",
+				   c->interface->name, cycle));
 	chain_stop(c, false, &why);
 	return false;
 }
@@ -277,8 +284,8 @@ static void leave_out(struct planner *p, struct slot *s)
 	if (i->condition.state == STATE_READY)
 		condition_set(&at->condition, STATE_FAILED, REASON_MAP_NOT_LOADED, NULL);
 	else if (i->condition.message)
-		at->condition.message = arena_printf(p->a, "object %s: %s", i->name,
-						     i->condition.message);
+		at->condition.message =
+			arena_printf(p->a, "object %s: %s", i->name, i->condition.message);
 }
 
 static bool slot_is_missing(const struct slot *s)
@@ -306,9 +313,10 @@ static void hold(struct planner *p, struct chain *c, size_t n, const struct slot
 			leave_out(p, &c->slots[i]);
 	}
 	condition_set(&why, STATE_PENDING, REASON_CHAIN_HELD,
-		      arena_printf(p->a, "the chain of %s stays as it is until %s/%s has a version that "
-				   "can run (on_missing: hold)", c->interface->name, holder->instance,
-				   holder->program));
+		      arena_printf(p->a,
+				   "the chain of %s stays as it is until %s/%s has a version that "
+				   "can run (on_missing: hold)",
+				   c->interface->name, holder->instance, holder->program));
 	chain_stop(c, false, &why);
 }
 
@@ -355,11 +363,12 @@ static bool agree_on_frags(struct planner *p, struct chain *c, struct slot *s)
 
 	if (slot_is_missing(s) || s->frags == c->frags)
 		return true;
-	text = arena_printf(p->a,
-			    "%s/%s %s multi-buffer packets and the rest of the chain of %s %s; build all "
-			    "of them with SEC(\"xdp.frags\") or all without",
-			    s->object, s->program, s->frags ? "takes" : "does not take",
-			    c->interface->name, c->frags ? "does" : "does not");
+	text = arena_printf(
+		p->a,
+		"%s/%s %s multi-buffer packets and the rest of the chain of %s %s; build all "
+		"of them with SEC(\"xdp.frags\") or all without",
+		s->object, s->program, s->frags ? "takes" : "does not take", c->interface->name,
+		c->frags ? "does" : "does not");
 	if (at && !at->settled) {
 		at->settled = true;
 		condition_set(&at->condition, STATE_FAILED, REASON_FRAGS_MIX, text);
@@ -407,7 +416,7 @@ static void choose_mechanism(struct planner *p, struct chain *c)
 
 	if (!c->slot_count) {
 		c->want = live_is_ours(&c->live) || c->live.kind == LIVE_LOST ? WANT_CLEAR :
-											WANT_AS_IS;
+										WANT_AS_IS;
 		return;
 	}
 	if (only && only->version && only->proceed_on == XDP_VERDICTS_DEFAULT) {
@@ -421,7 +430,8 @@ static void choose_mechanism(struct planner *p, struct chain *c)
 		if (str_eq(p->observed->features[i].name, "tailcall"))
 			detail = p->observed->features[i].detail;
 	condition_set(&why, STATE_FAILED, REASON_TAILCALL_UNAVAILABLE,
-		      arena_printf(p->a, "the chain of %s needs tail calls, which this kernel cannot "
+		      arena_printf(p->a,
+				   "the chain of %s needs tail calls, which this kernel cannot "
 				   "do%s%s; one program with the default proceed_on works without",
 				   c->interface->name, detail ? ": " : "", detail ? detail : ""));
 	chain_stop(c, false, &why);
@@ -452,7 +462,8 @@ static void chain_decide(struct planner *p, struct chain *c)
 	}
 	if (n > LIMIT_CHAIN_TAILCALL) {
 		condition_set(&why, STATE_FAILED, REASON_TOO_MANY_MEMBERS,
-			      arena_printf(p->a, "%zu programs are declared for %s and a chain holds at "
+			      arena_printf(p->a,
+					   "%zu programs are declared for %s and a chain holds at "
 					   "most %d; the chain stays as it is",
 					   n, c->interface->name, LIMIT_CHAIN_TAILCALL));
 		chain_stop(c, true, &why);

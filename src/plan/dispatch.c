@@ -159,10 +159,9 @@ static void edit_slot(struct planner *p, struct dispatcher *d, size_t i)
 
 	draft->op.subject = edit_subject(p, d, i);
 	draft->op.version = edit_version(p, s);
-	draft->op.reason = arena_printf(p->a,
-					d->members[i].id ? "%s/%s has a new version" :
-							   "the slot of %s/%s is empty",
-					s->instance, s->program);
+	draft->op.reason = arena_printf(
+		p->a, d->members[i].id ? "%s/%s has a new version" : "the slot of %s/%s is empty",
+		s->instance, s->program);
 	if (s->attachment)
 		draft->op.origin = s->attachment->decl->origin;
 	draft->rank = (unsigned int)i;
@@ -289,11 +288,12 @@ static void choose_dispatcher(struct planner *p, struct chain *c)
 	if (c->dispatcher)
 		return;
 	if (unpinned) {
-		condition_set(&why, STATE_PENDING, REASON_CHAIN_HELD,
-			      arena_printf(p->a, "the chain of %s stays as it is: %s/%s runs, but its pin "
-					   "is gone, so no new chain can take it over",
-					   c->interface->name, unpinned->instance,
-					   unpinned->program));
+		condition_set(
+			&why, STATE_PENDING, REASON_CHAIN_HELD,
+			arena_printf(p->a,
+				     "the chain of %s stays as it is: %s/%s runs, but its pin "
+				     "is gone, so no new chain can take it over",
+				     c->interface->name, unpinned->instance, unpinned->program));
 		chain_stop(c, false, &why);
 		return;
 	}

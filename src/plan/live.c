@@ -152,7 +152,7 @@ bool live_is_ours(const struct live *l)
 const char *xdp_attached_name(enum xdp_attached mode)
 {
 	static const char *const names[] = {
-		[XDP_NONE] = "no",          [XDP_DRIVER] = "native",   [XDP_GENERIC] = "generic",
+		[XDP_NONE] = "no",          [XDP_DRIVER] = "native",    [XDP_GENERIC] = "generic",
 		[XDP_HARDWARE] = "offload", [XDP_MULTIPLE] = "several",
 	};
 

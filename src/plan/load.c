@@ -191,8 +191,8 @@ static void fill_meta(struct planner *p, struct op_object *o, const struct insta
 		m->maps[k].btf_hash = elf->maps[k].btf_hash;
 		for (size_t u = 0; u < o->map_count; u++)
 			if (o->maps[u].use.instance && str_eq(o->maps[u].name, elf->maps[k].name))
-				m->maps[k].use = arena_printf(p->a, "%s/%s", o->maps[u].use.instance,
-							      o->maps[u].use.map);
+				m->maps[k].use = arena_printf(
+					p->a, "%s/%s", o->maps[u].use.instance, o->maps[u].use.map);
 	}
 	if (m->map_count)
 		qsort(m->maps, m->map_count, sizeof(*m->maps), by_meta_name);
@@ -219,8 +219,7 @@ struct draft *base_prepare(struct planner *p)
 	return p->directory ? p->directory : p->bpffs;
 }
 
-static const char *load_reason(struct planner *p, const struct instance *i,
-			       const char *declaration)
+static const char *load_reason(struct planner *p, const struct instance *i, const char *declaration)
 {
 	if (!i->previous)
 		return "it is not loaded yet";

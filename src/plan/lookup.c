@@ -12,7 +12,8 @@
 
 static int by_id(const void *a, const void *b)
 {
-	uint32_t x = ((const struct program_entry *)a)->id, y = ((const struct program_entry *)b)->id;
+	uint32_t x = ((const struct program_entry *)a)->id,
+		 y = ((const struct program_entry *)b)->id;
 
 	return (x > y) - (x < y);
 }
@@ -33,7 +34,8 @@ static int compare_failures(const struct failure *x, const struct failure *y)
 
 static int by_subject(const void *a, const void *b)
 {
-	return compare_failures(*(const struct failure *const *)a, *(const struct failure *const *)b);
+	return compare_failures(*(const struct failure *const *)a,
+				*(const struct failure *const *)b);
 }
 
 static int by_instance_name(const void *a, const void *b)
@@ -112,7 +114,8 @@ static void index_interfaces(struct planner *p)
 
 		p->interfaces_by_name[n++] = (struct interface_entry){ at->name, i };
 		for (size_t k = 0; k < at->altnames.n; k++)
-			p->interfaces_by_name[n++] = (struct interface_entry){ at->altnames.v[k], i };
+			p->interfaces_by_name[n++] =
+				(struct interface_entry){ at->altnames.v[k], i };
 	}
 	if (n)
 		qsort(p->interfaces_by_name, n, sizeof(*p->interfaces_by_name), by_interface_name);

@@ -32,8 +32,8 @@ static void graph_build(struct graph *g, const struct slot *slots, size_t n)
 {
 	*g = (struct graph){ .n = n };
 	for (size_t i = 0; i < n; i++) {
-		const struct attach_decl *decl =
-			slots[i].attachment ? slots[i].attachment->decl : NULL;
+		const struct attach_decl *decl = slots[i].attachment ? slots[i].attachment->decl :
+								       NULL;
 
 		for (size_t k = 0; decl && k < decl->after_count; k++)
 			g->after[i] |= members_named(slots, n, &decl->after[k]);

@@ -164,7 +164,8 @@ void plan_observe_request(struct arena *a, const struct desired *d, const char *
 		const struct share_decl *s = &d->shares[i];
 
 		for (size_t t = 0; t < s->target_count; t++) {
-			add_once(a, &ret->paths, &paths, target_path(a, run_dir, s, &s->targets[t]));
+			add_once(a, &ret->paths, &paths,
+				 target_path(a, run_dir, s, &s->targets[t]));
 			if (s->targets[t].group)
 				add_once(a, &ret->groups, &groups, s->targets[t].group);
 			else if (s->targets[t].user)

@@ -42,7 +42,7 @@ struct plan_input {
 	const char *run_dir;   /* default place of shares */
 	const char *confirmed; /* plan.held_token that the operator confirmed, or NULL */
 	bool suspended;        /* observe and report, change nothing */
-	bool purge;            /* remove all that is ours: desired is taken as empty, the guard is off */
+	bool purge; /* remove all that is ours: desired is taken as empty, the guard is off */
 };
 
 struct plan {
@@ -51,7 +51,8 @@ struct plan {
 	struct op *held; /* what would be done but waits for confirmation */
 	size_t held_count;
 	char held_token[65]; /* names this very set of held operations; "" when nothing is held */
-	struct status *status; /* as of the observation, with `pending` where an operation is planned */
+	struct status
+		*status; /* as of the observation, with `pending` where an operation is planned */
 };
 
 /* Everything is allocated from a. Cannot fail: what cannot be done has a state and a reason in the status. */

@@ -94,9 +94,9 @@ struct instance {
 	const char *version;
 	const struct observed_object *observed;
 	struct draft *load;
-	bool declared; /* it is the declared version */
+	bool declared;                          /* it is the declared version */
 	const struct observed_object *previous; /* what serves until the declared one is loaded */
-	unsigned int rank; /* 0: uses nobody's maps, 1: those of rank 0, … */
+	unsigned int rank;                      /* 0: uses nobody's maps, 1: those of rank 0, … */
 	struct condition_status condition;
 	const char *log;
 	LIST(struct attachment *) attachments;
@@ -138,8 +138,8 @@ struct dispatcher {
 	const struct observed_chain *observed;
 	struct live_member *members; /* by slot */
 	size_t member_count;
-	LIST(struct chain *) users;  /* interfaces that run it */
-	const struct slot *slots;    /* after the edits of this plan; NULL: as observed */
+	LIST(struct chain *) users; /* interfaces that run it */
+	const struct slot *slots;   /* after the edits of this plan; NULL: as observed */
 	LIST(struct draft *) edits;
 	LIST(struct draft *) leaving; /* removals of links whose interface is gone */
 	bool needed;
@@ -216,7 +216,7 @@ struct share_state {
 	const struct share_decl *decl;
 	LIST(struct wanted_pin) pins;
 	bool read_only;
-	bool publishes; /* some map of it is there or may still come */
+	bool publishes;               /* some map of it is there or may still come */
 	struct condition_status maps; /* of the worst of its maps */
 	struct target_state *targets;
 };

@@ -23,6 +23,7 @@
 #define REASON_NO_SUCH_MAP          "NoSuchMap"
 
 /* Chains. */
+#define REASON_GENERIC_MODE         "GenericMode"
 #define REASON_BOND_MASTER          "BondMaster"
 #define REASON_FOREIGN_PROGRAM      "ForeignProgram"
 #define REASON_NEWER_LAYOUT         "NewerLayout"
@@ -34,17 +35,17 @@
 #define REASON_NEEDS_CONFIRM        "NeedsConfirm"
 
 /* Shares. */
-#define REASON_UNSAFE_MAP                "UnsafeMap"
-#define REASON_NO_SUCH_GROUP             "NoSuchGroup"
-#define REASON_NO_SUCH_USER              "NoSuchUser"
-#define REASON_PATH_IN_USE               "PathInUse"
-#define REASON_PATH_CONFLICT             "PathConflict"
-#define REASON_MOUNT_COVERED             "MountCovered"
-#define REASON_UNPRIVILEGED_BPF_BLOCKED  "UnprivilegedBpfBlocked"
-#define REASON_READ_ONLY_NOT_ENFORCED    "ReadOnlyNotEnforced"
-#define REASON_READ_ONLY_WINDOW          "ReadOnlyWindow"
-#define REASON_SHARED_GROUP              "SharedGroup"
-#define REASON_FOREIGN_PIN               "ForeignPin"
+#define REASON_UNSAFE_MAP               "UnsafeMap"
+#define REASON_NO_SUCH_GROUP            "NoSuchGroup"
+#define REASON_NO_SUCH_USER             "NoSuchUser"
+#define REASON_PATH_IN_USE              "PathInUse"
+#define REASON_PATH_CONFLICT            "PathConflict"
+#define REASON_MOUNT_COVERED            "MountCovered"
+#define REASON_UNPRIVILEGED_BPF_BLOCKED "UnprivilegedBpfBlocked"
+#define REASON_READ_ONLY_NOT_ENFORCED   "ReadOnlyNotEnforced"
+#define REASON_READ_ONLY_WINDOW         "ReadOnlyWindow"
+#define REASON_SHARED_GROUP             "SharedGroup"
+#define REASON_FOREIGN_PIN              "ForeignPin"
 
 struct reason {
 	const char *token, *meaning;

@@ -43,8 +43,10 @@ static void note_slots(struct removal *r, const struct slot *slots, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (slots[i].version && !slots[i].load)
-			note_user(r, observed_find_object(r->p->observed, slots[i].instance,
-							  slots[i].version), NULL);
+			note_user(r,
+				  observed_find_object(r->p->observed, slots[i].instance,
+						       slots[i].version),
+				  NULL);
 }
 
 static struct draft *grace_draft(struct planner *p)

@@ -185,12 +185,13 @@ static void refuse_per_device(struct planner *p, struct object *o,
 		if (at->program != program || !at->chain)
 			continue;
 		at->per_device = at->settled = true;
-		condition_set(&at->condition, STATE_FAILED, REASON_PER_DEVICE_MAP,
-			      arena_printf(p->a,
-					   "map %s belongs to the queues of one device, but %s attaches "
-					   "to %zu interfaces; give each its own with "
-					   "`instances: interface`",
-					   map, program->name, places));
+		condition_set(
+			&at->condition, STATE_FAILED, REASON_PER_DEVICE_MAP,
+			arena_printf(p->a,
+				     "map %s belongs to the queues of one device, but %s attaches "
+				     "to %zu interfaces; give each its own with "
+				     "`instances: interface`",
+				     map, program->name, places));
 	}
 }
 
@@ -229,8 +230,7 @@ static bool is_orphaned(struct planner *p, const struct observed_object *v, size
 	const struct desired *d = p->desired;
 
 	for (size_t i = 0; i < n; i++) {
-		const char *path =
-			v[i].complete ? origin_parse(p->a, v[i].meta.origin).file : NULL;
+		const char *path = v[i].complete ? origin_parse(p->a, v[i].meta.origin).file : NULL;
 
 		for (size_t f = 0; path && f < d->file_count; f++)
 			if (str_eq(d->files[f].path, path) &&

@@ -113,10 +113,10 @@ static const char *explain(struct planner *p, const struct chain *c)
 static const char *explain_detach(struct planner *p, const struct chain *c)
 {
 	if (!mode_fits(c->settings.mode, c->interface->xdp_mode))
-		return arena_printf(p->a,
-				    "the root runs in %s mode and %s is declared, which takes a detach",
-				    xdp_attached_name(c->interface->xdp_mode),
-				    xdp_mode_names[c->settings.mode]);
+		return arena_printf(
+			p->a, "the root runs in %s mode and %s is declared, which takes a detach",
+			xdp_attached_name(c->interface->xdp_mode),
+			xdp_mode_names[c->settings.mode]);
 	return c->settings.exclusive ? "`exclusive` was switched on, which takes a detach" :
 				       "`exclusive` was switched off, which takes a detach";
 }
@@ -270,6 +270,21 @@ void roots_plan(struct planner *p)
 
 /* --- what becomes of the attachments --------------------------------------------------- */
 
+/* Ready. `auto` takes what the driver gives; that it gave the slow path is worth a word. */
+static void attachment_ready(struct planner *p, struct attachment *at)
+{
+	const struct chain *c = at->chain;
+
+	if (c->settings.mode == XDP_MODE_AUTO && c->interface->xdp_mode == XDP_GENERIC &&
+	    !c->interface->loopback)
+		condition_set(&at->condition, STATE_READY, REASON_GENERIC_MODE,
+			      arena_printf(p->a,
+					   "%s runs in generic mode, which is slower: its driver "
+					   "refused native mode, or somebody attached it so; to "
+					   "change it, declare `mode: native` and confirm",
+					   c->interface->name));
+}
+
 static void attachment_settle(struct planner *p, struct attachment *at)
 {
 	const struct chain *c = at->chain;
@@ -282,8 +297,10 @@ static void attachment_settle(struct planner *p, struct attachment *at)
 					   explain_detach(p, c)));
 		return;
 	}
-	if (at->slot && slot_is_running(at->slot) && !c->reordered && !takes_detach(c))
-		return; /* ready */
+	if (at->slot && slot_is_running(at->slot) && !c->reordered && !takes_detach(c)) {
+		attachment_ready(p, at);
+		return;
+	}
 	if (c->failure) {
 		condition_from_failure(&at->condition, c->failure);
 		return;

@@ -68,8 +68,7 @@ static struct draft *share_draft(struct comparison *c, enum op_kind kind, const 
 static void add_pin(struct comparison *c, struct draft *d, const struct wanted_pin *w)
 {
 	struct op_share *o = &d->op.share;
-	struct op_share_pin *pins =
-		arena_calloc(c->p->a, o->pin_count + 1, sizeof(*pins));
+	struct op_share_pin *pins = arena_calloc(c->p->a, o->pin_count + 1, sizeof(*pins));
 
 	if (o->pin_count)
 		memcpy(pins, o->pins, o->pin_count * sizeof(*pins));
@@ -176,7 +175,8 @@ static const char *find_difference(const struct comparison *c)
 		const struct observed_pin *old = find_pin(m, w->decl->alias);
 
 		if (pin_differs(w, old))
-			return arena_printf(c->p->a, old ? "%s is another map now" : "%s is missing",
+			return arena_printf(c->p->a,
+					    old ? "%s is another map now" : "%s is missing",
 					    w->decl->alias);
 		if (owner_differs(c, w, old))
 			return arena_printf(c->p->a, "owner or mode of %s differ", w->decl->alias);
@@ -205,7 +205,8 @@ static void edit_pin(struct comparison *c, const struct wanted_pin *w)
 
 	if (pin_differs(w, old)) {
 		d = share_draft(c, OP_SHARE_PIN,
-				arena_printf(c->p->a, old ? "%s is another map now" : "%s is missing",
+				arena_printf(c->p->a,
+					     old ? "%s is another map now" : "%s is missing",
 					     w->decl->alias));
 		add_pin(c, d, w);
 		if (old)
@@ -329,16 +330,24 @@ static bool target_is_blocked(struct planner *p, struct target_state *t)
 
 	if (owner->target != t)
 		condition_set(&t->condition, STATE_FAILED, REASON_PATH_CONFLICT,
-			      arena_printf(p->a, "%s is the path of another target of share %s; give one "
-					   "of them another path", t->path, owner->share->decl->name));
+			      arena_printf(p->a,
+					   "%s is the path of another target of share %s; give one "
+					   "of them another path",
+					   t->path, owner->share->decl->name));
 	else if (m && !m->ours)
-		condition_set(&t->condition, STATE_BLOCKED, REASON_PATH_IN_USE,
-			      arena_printf(p->a, "something that is not ours is mounted at %s; unmount it "
-					   "or give the share another path", t->path));
+		condition_set(
+			&t->condition, STATE_BLOCKED, REASON_PATH_IN_USE,
+			arena_printf(p->a,
+				     "something that is not ours is mounted at %s; unmount it "
+				     "or give the share another path",
+				     t->path));
 	else if (m && m->covered)
-		condition_set(&t->condition, STATE_BLOCKED, REASON_MOUNT_COVERED,
-			      arena_printf(p->a, "something that is not ours is mounted over the share at "
-					   "%s; unmount it", t->path));
+		condition_set(
+			&t->condition, STATE_BLOCKED, REASON_MOUNT_COVERED,
+			arena_printf(p->a,
+				     "something that is not ours is mounted over the share at "
+				     "%s; unmount it",
+				     t->path));
 	else
 		return !target_resolve_group(p, t);
 	return true;
@@ -370,17 +379,20 @@ static void note_target(const struct comparison *c)
 	struct condition_status *to = &c->t->condition;
 
 	if (!observed_has_feature(o, "unprivileged_map_access"))
-		condition_set(to, STATE_READY, REASON_UNPRIVILEGED_BPF_BLOCKED,
-			      "this kernel lets only privileged processes use maps: it is older than "
-			      "5.19 and kernel.unprivileged_bpf_disabled is not 0");
+		condition_set(
+			to, STATE_READY, REASON_UNPRIVILEGED_BPF_BLOCKED,
+			"this kernel lets only privileged processes use maps: it is older than "
+			"5.19 and kernel.unprivileged_bpf_disabled is not 0");
 	else if (shares_mix(c->s))
-		condition_set(to, STATE_READY, REASON_READ_ONLY_NOT_ENFORCED,
-			      "it mixes read-only and writable maps, so its file system is writable and a "
-			      "consumer that is root can write to all of them; use two shares");
+		condition_set(
+			to, STATE_READY, REASON_READ_ONLY_NOT_ENFORCED,
+			"it mixes read-only and writable maps, so its file system is writable and a "
+			"consumer that is root can write to all of them; use two shares");
 	else if (c->s->read_only && !observed_has_feature(o, "mount_beneath"))
-		condition_set(to, STATE_READY, REASON_READ_ONLY_WINDOW,
-			      "on this kernel (before 6.5) every change makes it writable to a consumer "
-			      "that is root for a moment");
+		condition_set(
+			to, STATE_READY, REASON_READ_ONLY_WINDOW,
+			"on this kernel (before 6.5) every change makes it writable to a consumer "
+			"that is root for a moment");
 	else if (!to->reason && has_foreign_pin(c))
 		condition_set(to, STATE_READY, REASON_FOREIGN_PIN,
 			      "something that is no map lies in it; it is left alone");

@@ -28,18 +28,24 @@ static void explain_no_instance(struct planner *p, const struct share_map *m,
 			      arena_printf(p->a, "%s: no file declares an object %s", what, name));
 	else if (condition_unmet(p, &decl->when))
 		condition_set(ret, STATE_SKIPPED, REASON_CONDITION_FALSE,
-			      arena_printf(p->a, "%s: object %s is skipped on this node", what, name));
+			      arena_printf(p->a, "%s: object %s is skipped on this node", what,
+					   name));
 	else if (of_interface && decl->instances == INSTANCES_ONE)
 		condition_set(ret, STATE_FAILED, REASON_NO_SUCH_MAP,
-			      arena_printf(p->a, "%s: object %s has one instance for all interfaces; "
-					   "name the map %s/%s", what, name, name, m->map));
+			      arena_printf(p->a,
+					   "%s: object %s has one instance for all interfaces; "
+					   "name the map %s/%s",
+					   what, name, name, m->map));
 	else if (!of_interface && decl->instances == INSTANCES_INTERFACE)
 		condition_set(ret, STATE_FAILED, REASON_NO_SUCH_MAP,
-			      arena_printf(p->a, "%s: object %s has an instance per interface; name the "
-					   "map %s@INTERFACE/%s", what, name, name, m->map));
+			      arena_printf(p->a,
+					   "%s: object %s has an instance per interface; name the "
+					   "map %s@INTERFACE/%s",
+					   what, name, name, m->map));
 	else
 		condition_set(ret, STATE_WAITING, REASON_MAP_NOT_LOADED,
-			      arena_printf(p->a, "%s: there is no instance %s yet", what, m->object));
+			      arena_printf(p->a, "%s: there is no instance %s yet", what,
+					   m->object));
 }
 
 /* Type of the map in the version that is in force; false when it has no such map. */
@@ -83,13 +89,14 @@ static bool map_resolve(struct planner *p, const struct share_map *m, struct wan
 	if (!map_in_force(i, m->map, &type, &pin->id)) {
 		condition_set(why, i->declared ? STATE_FAILED : STATE_WAITING,
 			      i->declared ? REASON_NO_SUCH_MAP : REASON_MAP_NOT_LOADED,
-			      arena_printf(p->a, "%s: version %s of object %s has no such map", what,
-					   i->version, i->name));
+			      arena_printf(p->a, "%s: version %s of object %s has no such map",
+					   what, i->version, i->name));
 		return false;
 	}
 	if (m->access == ACCESS_RW && !m->unsafe && map_type_is_powerful(type)) {
 		condition_set(why, STATE_FAILED, REASON_UNSAFE_MAP,
-			      arena_printf(p->a, "%s: who writes to a map of type %s reaches more than "
+			      arena_printf(p->a,
+					   "%s: who writes to a map of type %s reaches more than "
 					   "data; allow it with `unsafe: true` on the entry",
 					   what, map_type_name(p->a, type)));
 		return false;
@@ -148,16 +155,18 @@ static bool group_of_user(struct planner *p, struct target_state *t)
 
 	if (!n || !n->found) {
 		condition_set(&t->condition, STATE_FAILED, REASON_NO_SUCH_USER,
-			      arena_printf(p->a, "there is no user %s on this node; %s stays as it is",
+			      arena_printf(p->a,
+					   "there is no user %s on this node; %s stays as it is",
 					   user, t->path));
 		return false;
 	}
 	t->gid = n->primary_gid;
 	if (n->shared_group)
 		condition_set(&t->condition, STATE_READY, REASON_SHARED_GROUP,
-			      arena_printf(p->a, "the primary group of user %s (gid %u) has other "
-					   "members, who may use the share as well", user,
-					   n->primary_gid));
+			      arena_printf(p->a,
+					   "the primary group of user %s (gid %u) has other "
+					   "members, who may use the share as well",
+					   user, n->primary_gid));
 	return true;
 }
 
@@ -170,7 +179,7 @@ bool target_resolve_group(struct planner *p, struct target_state *t)
 	if (group_of_name(p, group, &t->gid))
 		return true;
 	condition_set(&t->condition, STATE_FAILED, REASON_NO_SUCH_GROUP,
-		      arena_printf(p->a, "there is no group %s on this node; %s stays as it is", group,
-				   t->path));
+		      arena_printf(p->a, "there is no group %s on this node; %s stays as it is",
+				   group, t->path));
 	return false;
 }

@@ -164,8 +164,7 @@ static void add_maps(struct planner *p, struct status_object *s, const struct in
 		s->maps[k].name = name;
 		s->maps[k].id = o ? o->id : 0;
 		s->maps[k].type = o ? o->type : elf->maps[k].type;
-		s->maps[k].max_entries = o ? o->max_entries :
-					     entries_declared(decl, &elf->maps[k]);
+		s->maps[k].max_entries = o ? o->max_entries : entries_declared(decl, &elf->maps[k]);
 	}
 }
 
@@ -346,10 +345,11 @@ static void status_sets(struct planner *p, struct status *s)
 		to->matches = from->matches;
 		if (from->conflict)
 			condition_set(&to->condition, STATE_FAILED, REASON_SETTINGS_CONFLICT,
-				      arena_printf(p->a, "sets %s and %s give different xdp settings to "
-						   "%s; those of %s hold", from->conflict->name,
-						   from->decl->name, from->conflict_interface,
-						   from->conflict->name));
+				      arena_printf(p->a,
+						   "sets %s and %s give different xdp settings to "
+						   "%s; those of %s hold",
+						   from->conflict->name, from->decl->name,
+						   from->conflict_interface, from->conflict->name));
 		else if (!from->matches)
 			condition_set(&to->condition, STATE_WAITING, REASON_NO_INTERFACE_MATCHES,
 				      "no interface matches yet");

@@ -59,8 +59,9 @@ static void resolve_frozen(struct planner *p, struct instance *i)
 
 	if (i->object->standing == STANDING_ORPHANED) {
 		why.reason = REASON_FILE_INVALID;
-		why.message = "its file is invalid and no good version of it is known; what is in the "
-			      "kernel stays as it is until the file is repaired or removed";
+		why.message =
+			"its file is invalid and no good version of it is known; what is in the "
+			"kernel stays as it is until the file is repaired or removed";
 	} else {
 		why.reason = REASON_SUSPENDED;
 		why.message = "declared with `suspend: true`";
@@ -84,8 +85,8 @@ static bool owner_resolve(struct planner *p, struct instance *i, const struct ma
 			  struct condition_status *ret)
 {
 	struct instance *owner = instance_used(p, i, m);
-	const char *what = arena_printf(p->a, "map %s is to be %s/%s", m->name, m->use_object,
-					m->use_map);
+	const char *what =
+		arena_printf(p->a, "map %s is to be %s/%s", m->name, m->use_object, m->use_map);
 
 	if (!owner && !desired_find_object(p->desired, m->use_object)) {
 		condition_set(ret, STATE_FAILED, REASON_NO_SUCH_MAP,
@@ -94,7 +95,8 @@ static bool owner_resolve(struct planner *p, struct instance *i, const struct ma
 	}
 	if (owner && owner->progress == RESOLVING) {
 		condition_set(ret, STATE_FAILED, REASON_USE_CYCLE,
-			      arena_printf(p->a, "%s, which in turn uses a map of %s", what, i->name));
+			      arena_printf(p->a, "%s, which in turn uses a map of %s", what,
+					   i->name));
 		return false;
 	}
 	if (owner)
@@ -106,7 +108,8 @@ static bool owner_resolve(struct planner *p, struct instance *i, const struct ma
 	}
 	if (!owner_has_map(owner, m->use_map)) {
 		condition_set(ret, STATE_FAILED, REASON_NO_SUCH_MAP,
-			      arena_printf(p->a, "%s, but version %s of that object has no such map",
+			      arena_printf(p->a,
+					   "%s, but version %s of that object has no such map",
 					   what, owner->version));
 		return false;
 	}

@@ -3,8 +3,8 @@
 #include "plan/plan_internal.h"
 
 static const char *const operator_texts[] = {
-	[VERSION_GE] = ">=", [VERSION_GT] = ">", [VERSION_LE] = "<=", [VERSION_LT] = "<",
-	[VERSION_EQ] = "==",
+	[VERSION_GE] = ">=", [VERSION_GT] = ">",  [VERSION_LE] = "<=",
+	[VERSION_LT] = "<",  [VERSION_EQ] = "==",
 };
 
 /* "a, b or c" */
@@ -39,7 +39,8 @@ static const char *label_unmet(struct planner *p, const struct condition *c)
 			if (str_eq(s->labels[k].key, want->key))
 				have = &s->labels[k];
 		if (!have)
-			return arena_printf(p->a, "label: this node has no label %s (%s is asked for)",
+			return arena_printf(p->a,
+					    "label: this node has no label %s (%s is asked for)",
 					    want->key, want->value);
 		if (!str_eq(have->value, want->value))
 			return arena_printf(p->a, "label: %s is %s on this node, not %s", want->key,
@@ -114,8 +115,10 @@ static const char *feature_unmet(struct planner *p, const struct condition *c)
 			if (str_eq(o->features[k].name, name))
 				f = &o->features[k];
 		if (!f)
-			return arena_printf(p->a, "feature: no feature is named %s "
-					    "(`bpfsharectl features` lists them)", name);
+			return arena_printf(p->a,
+					    "feature: no feature is named %s "
+					    "(`bpfsharectl features` lists them)",
+					    name);
 		if (!f->available)
 			return arena_printf(p->a, "feature: %s is not available%s%s", name,
 					    f->detail ? ": " : "", f->detail ? f->detail : "");

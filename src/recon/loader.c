@@ -19,7 +19,8 @@
 #include "kern/elf_reader.h"
 #include "kern/store.h"
 
-#define SWAP_ATTEMPTS 5 /* a volume that is swapped all the time is read as it is; its next event reads it again */
+#define SWAP_ATTEMPTS \
+	5 /* a volume that is swapped all the time is read as it is; its next event reads it again */
 
 /* What a valid file said last, for as long as this process lives; the store is for the next one. */
 struct remembered {
@@ -42,9 +43,9 @@ struct loader {
 /* One file on its way through a load. */
 struct item {
 	const struct source_file *file;
-	struct fragment *fragment;  /* as the file is now; NULL: could not be read */
-	struct fragment *in_force;  /* what takes part in the merge; NULL: nothing */
-	struct store_entry stored;  /* of the last good version, when that is in force */
+	struct fragment *fragment; /* as the file is now; NULL: could not be read */
+	struct fragment *in_force; /* what takes part in the merge; NULL: nothing */
+	struct store_entry stored; /* of the last good version, when that is in force */
 	bool previous;
 };
 
@@ -68,8 +69,7 @@ int loader_new(const struct loader_options *o, struct loader **ret, struct error
 	l->arena = arena_new();
 	l->directory_seen = xcalloc(o->directories.n ? o->directories.n : 1, sizeof(bool));
 	/* A full or read-only disk takes the next start's safety net away, not this one's work. */
-	if (o->state_dir &&
-	    store_open(o->state_dir, &l->store, &why) < 0)
+	if (o->state_dir && store_open(o->state_dir, &l->store, &why) < 0)
 		log_warning("last good versions are kept in memory only: %s", why.text);
 	*ret = l;
 	return 0;
@@ -186,8 +186,8 @@ static void resolve_owners(struct load *ld, struct source_options *o)
 		else
 			diag_add(&ld->g->diags, DIAG_WARNING,
 				 &(struct origin){ .file = ld->loader->options.settings_path },
-				 "create the user or correct the name", "allowed_owners: no user '%s'",
-				 names->v[i]);
+				 "create the user or correct the name",
+				 "allowed_owners: no user '%s'", names->v[i]);
 	}
 	o->owners = owners;
 }
@@ -224,9 +224,11 @@ static int previous_settings(struct load *ld, int code, const char *fault, struc
 		(void)store_load(l->store, ld->a, path, &stored, NULL);
 	}
 	if (!stored.text || parse_settings(ld, stored.text, stored.size))
-		return error_set(e, code, "settings: %s; nothing is changed until they are repaired", fault);
+		return error_set(e, code,
+				 "settings: %s; nothing is changed until they are repaired", fault);
 	ld->g->trouble = arena_printf(
-		ld->a, "settings: %s; their last good version is in force until they are repaired", fault);
+		ld->a, "settings: %s; their last good version is in force until they are repaired",
+		fault);
 	return 0;
 }
 
@@ -269,22 +271,25 @@ static void judge_directories(struct load *ld)
 			*seen = true;
 		} else if (d[i].state == DIRECTORY_UNREADABLE) {
 			ld->g->unknown = arena_printf(
-				ld->a, "configuration directory %s cannot be read, so everything stays as it is: %s",
+				ld->a,
+				"configuration directory %s cannot be read, so everything stays as it is: %s",
 				d[i].path, d[i].message);
 		} else if (*seen) {
 			ld->g->unknown = arena_printf(
-				ld->a, "configuration directory %s has vanished, so everything stays as it is; "
-				       "create it again (empty, if nothing is wanted any more)",
+				ld->a,
+				"configuration directory %s has vanished, so everything stays as it is; "
+				"create it again (empty, if nothing is wanted any more)",
 				d[i].path);
 		} else {
 			absent++;
 		}
 	}
 	if (n && absent == n && !ld->g->unknown)
-		ld->g->unknown = arena_printf(ld->a,
-					      "no configuration directory exists, so everything stays as it "
-					      "is; create %s",
-					      d[0].path);
+		ld->g->unknown =
+			arena_printf(ld->a,
+				     "no configuration directory exists, so everything stays as it "
+				     "is; create %s",
+				     d[0].path);
 }
 
 /* --- files -------------------------------------------------------------------- */
@@ -392,7 +397,8 @@ static void list_files(struct load *ld)
 					      IN_FORCE_DECLARED;
 		if (it->fragment)
 			add_diags(ld->g, &it->fragment->diags);
-		if (it->file->error.message && (f->state == FILE_INVALID || f->state == FILE_REFUSED))
+		if (it->file->error.message &&
+		    (f->state == FILE_INVALID || f->state == FILE_REFUSED))
 			diag_add(&ld->g->diags, DIAG_ERROR, &(struct origin){ .file = f->path },
 				 it->file->error.hint, "%s", it->file->error.message);
 	}
@@ -448,15 +454,16 @@ static const struct object_source *read_object(struct load *ld, const struct obj
 	if (hash && store_load_object(ld->loader->store, hash, &blob, NULL) == 0)
 		code = 0;
 	else
-		code = source_read_object(ld->g->source, o->file, o->path, ld->a, &blob, &path, &reason,
-					  &e);
+		code = source_read_object(ld->g->source, o->file, o->path, ld->a, &blob, &path,
+					  &reason, &e);
 	s = code < 0 ? source_failed(ld, code, path, reason, &e) : source_parse(ld, &blob, path);
 	source_blob_done(&blob);
 	return s;
 }
 
 /* Files of one directory that name one path mean one object file: it is read once. */
-static bool same_object(const struct load *ld, const struct object_decl *a, const struct object_decl *b)
+static bool same_object(const struct load *ld, const struct object_decl *a,
+			const struct object_decl *b)
 {
 	const struct item *ia = &ld->items[a->file], *ib = &ld->items[b->file];
 
@@ -557,7 +564,9 @@ int loader_load(struct loader *l, const struct name_owner *owners, size_t owner_
 	l->loads++;
 	for (int attempt = 0;; attempt++) {
 		cleanup(generation_freep) struct generation *g = xnew(struct generation);
-		struct load ld = { .loader = l, .g = g, .owners = owners, .owner_count = owner_count };
+		struct load ld = {
+			.loader = l, .g = g, .owners = owners, .owner_count = owner_count
+		};
 		int code;
 
 		g->arena = ld.a = arena_new();
@@ -589,7 +598,8 @@ int generation_fetch(struct generation *g, const struct object_decl *decl, struc
 	    store_load_object(g->loader->store, decl->source->sha256, ret, NULL) == 0)
 		return 0;
 	return code < 0 ? code :
-			  error_set(e, -EAGAIN, "%s: changed since it was read; it is read again", path);
+			  error_set(e, -EAGAIN, "%s: changed since it was read; it is read again",
+				    path);
 }
 
 /* --- keeping -------------------------------------------------------------------------- */
@@ -602,7 +612,8 @@ static bool is_stored(const struct loader *l, const char *sha256)
 	return false;
 }
 
-static int keep_file(struct generation *g, size_t file, const struct source_file *f, struct error *e)
+static int keep_file(struct generation *g, size_t file, const struct source_file *f,
+		     struct error *e)
 {
 	cleanup(arena_freep) struct arena *a = arena_new();
 	struct loader *l = g->loader;
@@ -633,7 +644,8 @@ static int keep_file(struct generation *g, size_t file, const struct source_file
 	code = store_save(l->store, &entry, e);
 	for (size_t i = 0; i < blobs.n; i++) {
 		if (code == 0 && blobs.v[i].data)
-			*LIST_ADD(l->arena, &l->stored) = arena_strdup(l->arena, objects.v[i].sha256);
+			*LIST_ADD(l->arena, &l->stored) =
+				arena_strdup(l->arena, objects.v[i].sha256);
 		source_blob_done(&blobs.v[i]);
 	}
 	return code;

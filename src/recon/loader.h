@@ -13,8 +13,8 @@ struct loader_options {
 	struct string_list directories; /* by precedence */
 	const char *settings_path;      /* bpfshared.yaml; need not exist */
 	bool settings_required;         /* it was named on the command line */
-	const char *state_dir;          /* where last good versions are; NULL: read none, keep none */
-	bool any_owner;                 /* skip the trust rules */
+	const char *state_dir; /* where last good versions are; NULL: read none, keep none */
+	bool any_owner;        /* skip the trust rules */
 	const struct source_overlay *overlay; /* NULL: none */
 };
 
@@ -29,9 +29,10 @@ struct generation {
 	struct settings settings;
 	const char *settings_text; /* of valid settings that a file gave, to be kept; else NULL */
 	size_t settings_size;
-	struct diags diags; /* of all files, settings and object files, in that order */
+	struct diags diags;  /* of all files, settings and object files, in that order */
 	const char *trouble; /* the settings are at fault: their last good version is in force */
-	const char *unknown; /* a directory could not be read: nothing may be concluded from its silence */
+	const char *
+		unknown; /* a directory could not be read: nothing may be concluded from its silence */
 };
 
 int loader_new(const struct loader_options *o, struct loader **ret, struct error *e);

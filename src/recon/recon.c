@@ -21,7 +21,7 @@
  * A file change needs two rounds (apply, verify), a failure one more. Beyond that, something
  * undoes what is done; the next run, a second later, is soon enough.
  */
-#define ROUNDS 8
+#define ROUNDS   8
 #define STUCK_NS (1000ull * 1000 * 1000)
 
 struct recon {
@@ -36,7 +36,7 @@ struct recon {
 	struct observed observed;
 	char confirmed[65];
 	char *files_trouble, *kernel_trouble; /* NULL: none */
-	bool files_dirty; /* until they could be read */
+	bool files_dirty;                     /* until they could be read */
 	bool suspended;
 	uint64_t resume_ns, next_ns, passes, operations;
 };
@@ -130,7 +130,8 @@ static void owners_of_kernel(struct arena *a, const struct observed *o, struct o
 		if (!o->objects[i].complete || !m->origin)
 			continue;
 		colon = strrchr(m->origin, ':');
-		origin.file = colon ? arena_strndup(a, m->origin, (size_t)(colon - m->origin)) : NULL;
+		origin.file = colon ? arena_strndup(a, m->origin, (size_t)(colon - m->origin)) :
+				      NULL;
 		owner_add(a, ret, NAME_OBJECT, m->object, &origin);
 	}
 }
@@ -162,7 +163,8 @@ static void log_diags(const struct generation *g)
 		enum log_level level = d->level == DIAG_NOTE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING;
 
 		log_write(level, NULL, "%s:%u:%u: %s%s%s", d->origin.file, d->origin.line,
-			  d->origin.column, d->message, d->hint ? "; " : "", d->hint ? d->hint : "");
+			  d->origin.column, d->message, d->hint ? "; " : "",
+			  d->hint ? d->hint : "");
 	}
 }
 
@@ -224,7 +226,8 @@ static int load_files(struct recon *r, struct error *e)
 
 /* --- one round ------------------------------------------------------------ */
 
-static void op_log(struct recon *r, const struct op *op, const struct op_result *result, const char *text)
+static void op_log(struct recon *r, const struct op *op, const struct op_result *result,
+		   const char *text)
 {
 	const char *fields[] = { "BPFSHARE_OBJECT", op->key, "BPFSHARE_REASON",
 				 result->reason ? result->reason : "", NULL };
@@ -273,7 +276,8 @@ static void apply(struct recon *r, uint64_t now_ns)
 	}
 }
 
-static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool purge, struct error *e)
+static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool purge,
+		      struct error *e)
 {
 	struct plan_input in = {
 		.desired = &r->generation->desired,
@@ -307,8 +311,9 @@ static void state_changed(void *arg, const char *key, enum state before,
 
 	log_write(level, fields, "%s is %s%s%s", key, state_names[now->state], colon, message);
 	recon_event_add(r, "state", key, now->reason, "%s%s%s%s%s",
-			before < STATE_COUNT ? state_names[before] : "", before < STATE_COUNT ? " -> " : "",
-			state_names[now->state], colon, message);
+			before < STATE_COUNT ? state_names[before] : "",
+			before < STATE_COUNT ? " -> " : "", state_names[now->state], colon,
+			message);
 }
 
 static void finish(struct recon *r, uint64_t now_ns)
@@ -404,7 +409,8 @@ int recon_purge(struct recon *r, uint64_t now_ns, struct error *e)
 
 void recon_confirm(struct recon *r)
 {
-	(void)snprintf(r->confirmed, sizeof(r->confirmed), "%s", r->plan ? r->plan->held_token : "");
+	(void)snprintf(r->confirmed, sizeof(r->confirmed), "%s",
+		       r->plan ? r->plan->held_token : "");
 	recon_event_add(r, "command", "confirm", NULL, "%zu held operations confirmed",
 			r->plan ? r->plan->held_count : 0);
 }

@@ -45,13 +45,15 @@ uint64_t recon_next_ns(const struct recon *r);
 const struct status *recon_status(const struct recon *r);
 const struct settings *recon_settings(const struct recon *r);
 const struct generation *recon_generation(const struct recon *r);
-const struct plan *recon_plan(const struct recon *r);      /* of the last pass: what remains to be done */
-const char *recon_trouble(const struct recon *r);          /* why the last pass could not look; NULL: it could */
-uint64_t recon_passes(const struct recon *r);              /* completed ones, for the watchdog and `wait` */
-uint64_t recon_operations(const struct recon *r);          /* kernel-writing operations so far */
+const struct plan *
+recon_plan(const struct recon *r); /* of the last pass: what remains to be done */
+const char *
+recon_trouble(const struct recon *r);         /* why the last pass could not look; NULL: it could */
+uint64_t recon_passes(const struct recon *r); /* completed ones, for the watchdog and `wait` */
+uint64_t recon_operations(const struct recon *r); /* kernel-writing operations so far */
 
-void recon_confirm(struct recon *r);                       /* what is held now goes ahead with the next run */
-void recon_suspend(struct recon *r, uint64_t until_ns);    /* 0: until resumed */
+void recon_confirm(struct recon *r); /* what is held now goes ahead with the next run */
+void recon_suspend(struct recon *r, uint64_t until_ns); /* 0: until resumed */
 void recon_resume(struct recon *r);
 /* Removes everything that is ours and suspends. */
 int recon_purge(struct recon *r, uint64_t now_ns, struct error *e);
@@ -60,9 +62,9 @@ int recon_purge(struct recon *r, uint64_t now_ns, struct error *e);
 struct recon_event {
 	uint64_t sequence;
 	struct timespec time;
-	const char *kind;    /* "operation", "failure", "state", "configuration", "command" */
-	const char *key;     /* the thing */
-	const char *reason;  /* CamelCase token or NULL */
+	const char *kind;   /* "operation", "failure", "state", "configuration", "command" */
+	const char *key;    /* the thing */
+	const char *reason; /* CamelCase token or NULL */
 	const char *message;
 };
 /* The oldest kept event with a sequence above after, NULL: none yet. Valid until the next event. */
@@ -72,4 +74,5 @@ void recon_event_add(struct recon *r, const char *kind, const char *key, const c
 		     const char *fmt, ...) printf_like(5, 6);
 
 /* Which file each loaded object came from, as the kernel's metadata has it; for loader_load(). From a. */
-struct name_owner *recon_kernel_owners(struct arena *a, const struct observed *o, size_t *ret_count);
+struct name_owner *recon_kernel_owners(struct arena *a, const struct observed *o,
+				       size_t *ret_count);

@@ -86,7 +86,8 @@ static void add_places(struct strbuf *b, const json_t *object)
 			if (!has_value(attachment, "position"))
 				continue;
 			strbuf_addf(b, "%s%s:%" JSON_INTEGER_FORMAT, b->len ? " " : "",
-				    get_text(attachment, "interface"), get_number(attachment, "position"));
+				    get_text(attachment, "interface"),
+				    get_number(attachment, "position"));
 		}
 	}
 }
@@ -149,7 +150,9 @@ static void render_shares(const json_t *list, struct strbuf *out)
 		json_array_foreach(json_object_get(s, "targets"), k, target) {
 			cleanup(strbuf_done) struct strbuf why = { 0 };
 
-			add_why(&why, has_value(target, "reason") || has_value(target, "message") ? target : s);
+			add_why(&why, has_value(target, "reason") || has_value(target, "message") ?
+					      target :
+					      s);
 			table_cell(&t, get_text(s, "name"));
 			table_cell(&t, get_text(target, "state"));
 			table_cell(&t, get_text(target, "path"));
@@ -213,8 +216,9 @@ static void render_headline(const json_t *status, struct strbuf *out)
 	const json_t *summary = json_object_get(status, "summary"), *daemon;
 	size_t parts = 0;
 
-	strbuf_addf(out, "%s", json_is_true(json_object_get(status, "converged")) ? "converged" :
-										     "not converged");
+	strbuf_addf(out, "%s",
+		    json_is_true(json_object_get(status, "converged")) ? "converged" :
+									 "not converged");
 	for (size_t i = 0; i < STATE_COUNT; i++) {
 		json_int_t n = get_number(summary, state_names[i]);
 
@@ -227,8 +231,8 @@ static void render_headline(const json_t *status, struct strbuf *out)
 	strbuf_addf(out, "\ngeneration %.12s", get_text(status, "generation"));
 	daemon = json_object_get(status, "daemon");
 	if (json_is_object(daemon))
-		strbuf_addf(out, ", bpfshared %s, pid %" JSON_INTEGER_FORMAT, get_text(daemon, "version"),
-			    get_number(daemon, "pid"));
+		strbuf_addf(out, ", bpfshared %s, pid %" JSON_INTEGER_FORMAT,
+			    get_text(daemon, "version"), get_number(daemon, "pid"));
 	strbuf_add(out, "\n");
 	if (has_value(status, "trouble"))
 		strbuf_addf(out, "trouble: %s\n", get_text(status, "trouble"));
@@ -251,8 +255,9 @@ static void add_runs(struct strbuf *out, const json_t *j)
 	json_int_t runs = get_number(j, "run_count"), ns = get_number(j, "run_ns");
 
 	if (runs)
-		strbuf_addf(out, "   %" JSON_INTEGER_FORMAT " runs, %" JSON_INTEGER_FORMAT " ns each", runs,
-			    ns / runs);
+		strbuf_addf(out,
+			    "   %" JSON_INTEGER_FORMAT " runs, %" JSON_INTEGER_FORMAT " ns each",
+			    runs, ns / runs);
 }
 
 /* "pass, drop" of an array of words. */
@@ -359,7 +364,8 @@ static void render_program(const json_t *p, struct strbuf *out)
 			    get_text(row, "tag"));
 	strbuf_add(out, "\n");
 	json_array_foreach(json_object_get(p, "attachments"), i, row) {
-		strbuf_addf(out, "    %s on %s, priority %" JSON_INTEGER_FORMAT ": ", get_text(row, "hook"),
+		strbuf_addf(out, "    %s on %s, priority %" JSON_INTEGER_FORMAT ": ",
+			    get_text(row, "hook"),
 			    has_value(row, "interface") ? get_text(row, "interface") :
 							  get_text(row, "selector"),
 			    get_number(row, "priority"));
@@ -380,7 +386,8 @@ static void render_object(const json_t *o, struct strbuf *out)
 		render_program(row, out);
 	json_array_foreach(json_object_get(o, "maps"), i, row) {
 		strbuf_addf(out, "  map %s (%s), %" JSON_INTEGER_FORMAT " entries at most",
-			    get_text(row, "name"), get_text(row, "type"), get_number(row, "max_entries"));
+			    get_text(row, "name"), get_text(row, "type"),
+			    get_number(row, "max_entries"));
 		if (has_value(row, "id"))
 			strbuf_addf(out, ", id %" JSON_INTEGER_FORMAT, get_number(row, "id"));
 		strbuf_add(out, "\n");
@@ -405,7 +412,8 @@ static void render_share(const json_t *s, struct strbuf *out)
 		bool ro = str_eq(get_text(row, "access"), "ro");
 
 		strbuf_addf(out, "  %s as %s, %s", get_text(row, "map"), get_text(row, "as"),
-			    ro ? "read-only: bpf_obj_get_opts() with BPF_F_RDONLY" : "read and write");
+			    ro ? "read-only: bpf_obj_get_opts() with BPF_F_RDONLY" :
+				 "read and write");
 		if (has_value(row, "id"))
 			strbuf_addf(out, ", map id %" JSON_INTEGER_FORMAT, get_number(row, "id"));
 		strbuf_add(out, "\n");
@@ -436,7 +444,8 @@ static bool show_all(const json_t *list, const char *key, const char *name, show
 
 bool render_show(const json_t *status, const char *name, struct strbuf *out)
 {
-	bool found = show_all(json_object_get(status, "chains"), "interface", name, render_chain, out);
+	bool found =
+		show_all(json_object_get(status, "chains"), "interface", name, render_chain, out);
 
 	found |= show_all(json_object_get(status, "objects"), "name", name, render_object, out);
 	found |= show_all(json_object_get(status, "shares"), "name", name, render_share, out);
@@ -447,7 +456,8 @@ bool render_show(const json_t *status, const char *name, struct strbuf *out)
 
 void render_plan(const json_t *plan, struct strbuf *out)
 {
-	const json_t *ops = json_object_get(plan, "operations"), *held = json_object_get(plan, "held");
+	const json_t *ops = json_object_get(plan, "operations"),
+		     *held = json_object_get(plan, "held");
 	const json_t *op;
 	size_t i;
 

@@ -17,7 +17,7 @@ json_t *report_plan(const struct plan *p);
 json_t *report_event(const struct recon_event *e);
 json_t *report_features(const struct feature *f, size_t n);
 
-void render_status(const json_t *status, struct strbuf *out);  /* the short table */
+void render_status(const json_t *status, struct strbuf *out); /* the short table */
 /* One interface, object or share in depth; false when there is no such thing. */
 bool render_show(const json_t *status, const char *name, struct strbuf *out);
 void render_plan(const json_t *plan, struct strbuf *out);

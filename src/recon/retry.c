@@ -96,7 +96,8 @@ static bool is_final(const struct op *op, enum failure_class class)
 	return op->kind == OP_OBJECT_LOAD && class == FAILURE_KERNEL;
 }
 
-void retry_record(struct retry *r, const struct op *op, const struct op_result *result, uint64_t now_ns)
+void retry_record(struct retry *r, const struct op *op, const struct op_result *result,
+		  uint64_t now_ns)
 {
 	const char *subject = op->subject ? op->subject : op->key;
 	struct entry *e = entry_get(r, subject, op->version ? op->version : "");
@@ -110,8 +111,9 @@ void retry_record(struct retry *r, const struct op *op, const struct op_result *
 	e->class = result->class;
 	e->code = result->code;
 	e->attempts++;
-	e->next_ns = is_final(op, result->class) ? NEVER :
-						   now_ns + with_jitter(r, MIN(wait, RETRY_MOST_NS));
+	e->next_ns = is_final(op, result->class) ?
+			     NEVER :
+			     now_ns + with_jitter(r, MIN(wait, RETRY_MOST_NS));
 }
 
 void retry_forget(struct retry *r, const char *subject)
@@ -128,7 +130,8 @@ void retry_release(struct retry *r)
 			r->v[i].next_ns = 0;
 }
 
-struct failure *retry_failures(const struct retry *r, struct arena *a, uint64_t now_ns, size_t *ret_count)
+struct failure *retry_failures(const struct retry *r, struct arena *a, uint64_t now_ns,
+			       size_t *ret_count)
 {
 	struct failure *f = arena_calloc(a, r->n, sizeof(*f));
 

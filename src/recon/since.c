@@ -69,7 +69,9 @@ static void collect_status(struct collector *c, struct status *st)
 
 		collect(c, arena_printf(c->arena, "share %s", s->name), &s->condition);
 		for (size_t k = 0; k < s->target_count; k++)
-			collect(c, arena_printf(c->arena, "share %s at %s", s->name, s->targets[k].path),
+			collect(c,
+				arena_printf(c->arena, "share %s at %s", s->name,
+					     s->targets[k].path),
 				&s->targets[k].condition);
 	}
 	for (size_t i = 0; i < st->set_count; i++)

@@ -24,7 +24,8 @@ void driver_init(struct driver *d, struct kern_fake *k)
 {
 	*d = (struct driver){
 		.kernel = k,
-		.in = { .settings = &driver_settings, .node = &driver_node,
+		.in = { .settings = &driver_settings,
+			.node = &driver_node,
 			.run_dir = "/run/bpfshare" },
 		.pass = arena_new(),
 		.memory = arena_new(),

@@ -10,9 +10,9 @@
 
 struct driver {
 	struct kern_fake *kernel;
-	struct plan_input in;      /* observed and failures are filled in by the driver */
-	struct arena *pass;        /* of the newest plan */
-	struct arena *memory;      /* of the failures */
+	struct plan_input in; /* observed and failures are filled in by the driver */
+	struct arena *pass;   /* of the newest plan */
+	struct arena *memory; /* of the failures */
 	LIST(struct failure) list;
 	size_t passes; /* of the last driver_converge() */
 };

@@ -101,8 +101,8 @@ struct fake_pin *fake_find_pin(struct fake_pin *pins, size_t n, const char *name
 uint32_t fake_program_id(const struct kern_fake *k, const struct program_ref *p)
 {
 	const struct fake_object *o = fake_find_object(k, p->instance, p->version);
-	const struct fake_pin *pin =
-		o ? fake_find_pin(o->programs, o->program_count, p->function) : NULL;
+	const struct fake_pin *pin = o ? fake_find_pin(o->programs, o->program_count, p->function) :
+					 NULL;
 
 	return pin ? pin->id : 0;
 }

@@ -12,7 +12,8 @@
 
 struct kern_fake;
 
-struct kern_fake *kern_fake_new(void); /* bpffs mounted, our directory there, all features, no interface */
+struct kern_fake *
+kern_fake_new(void); /* bpffs mounted, our directory there, all features, no interface */
 void kern_fake_free(struct kern_fake *k);
 
 static inline void kern_fake_freep(struct kern_fake **k)

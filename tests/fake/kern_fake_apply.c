@@ -109,7 +109,8 @@ static void load_programs(struct kern_fake *k, const struct op_object *op, struc
 	o->programs = arena_calloc(k->a, o->program_count, sizeof(*o->programs));
 	for (size_t i = 0; i < o->program_count; i++) {
 		struct fake_program *p = fake_add_program(k, op->programs[i]);
-		const struct elf_program *e = elf_find_program(op->decl->source->elf, op->programs[i]);
+		const struct elf_program *e =
+			elf_find_program(op->decl->source->elf, op->programs[i]);
 
 		p->instance = o->instance;
 		p->version = o->version;
@@ -124,7 +125,8 @@ static void object_load(struct kern_fake *k, const struct op *op, struct op_resu
 	struct fake_object *o = fake_find_object(k, from->instance, from->version);
 
 	if (!k->directory) {
-		fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "Vanished", "our directory is not there");
+		fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "Vanished",
+			    "our directory is not there");
 		return;
 	}
 	if (o && fake_is_complete(o))
@@ -196,8 +198,8 @@ static bool fill_slot(struct kern_fake *k, struct fake_chain *c, uint32_t slot,
 			    "%s/%s version %s is not pinned", from->instance, from->function,
 			    from->version);
 	else if (p->frags != frags)
-		fake_refuse(ret, -EINVAL, FAILURE_KERNEL, "MemberRefused",
-			    "%s/%s differs in frags", from->instance, from->function);
+		fake_refuse(ret, -EINVAL, FAILURE_KERNEL, "MemberRefused", "%s/%s differs in frags",
+			    from->instance, from->function);
 	else
 		c->slots[slot] = id;
 	return id && p->frags == frags;
@@ -263,7 +265,8 @@ static void chain_remove(struct kern_fake *k, const struct op *op, struct op_res
 	if (is_draining(k, c->id))
 		fake_violation(k, "%s: no grace period since it ran", describe(k, op));
 	if (is_elsewhere(k, c->id)) {
-		fake_refuse(ret, -EBUSY, FAILURE_FOREIGN, "ChainStillUsed", "chain %u is in use", c->id);
+		fake_refuse(ret, -EBUSY, FAILURE_FOREIGN, "ChainStillUsed", "chain %u is in use",
+			    c->id);
 		return;
 	}
 	c->has_meta = false;
@@ -378,7 +381,8 @@ static void root_set(struct kern_fake *k, const struct op *op, struct op_result 
 	i->o.xdp_id = target;
 	if (op->kind == OP_LINK_SET && !i->link_id) {
 		i->link_id = k->next_id++;
-		*LIST_ADD(k->a, &k->links) = (struct observed_link){ i->link_id, r->ifindex, target };
+		*LIST_ADD(k->a, &k->links) =
+			(struct observed_link){ i->link_id, r->ifindex, target };
 	}
 	link = find_link(k, i->link_id);
 	if (link)

@@ -48,7 +48,8 @@ static int by_instance(const void *a, const void *b)
 
 static int by_chain(const void *a, const void *b)
 {
-	uint32_t x = ((const struct observed_chain *)a)->id, y = ((const struct observed_chain *)b)->id;
+	uint32_t x = ((const struct observed_chain *)a)->id,
+		 y = ((const struct observed_chain *)b)->id;
 
 	return (x > y) - (x < y);
 }
@@ -223,7 +224,7 @@ int fake_observe(void *ctx, struct arena *a, const struct observe_request *want,
 /* --- as text ------------------------------------------------------------------------------------ */
 
 static const char *const mode_names[] = {
-	[XDP_NONE] = "none", [XDP_DRIVER] = "native", [XDP_GENERIC] = "generic",
+	[XDP_NONE] = "none",        [XDP_DRIVER] = "native",    [XDP_GENERIC] = "generic",
 	[XDP_HARDWARE] = "offload", [XDP_MULTIPLE] = "several",
 };
 
@@ -264,7 +265,8 @@ static bool is_ours(const struct kern_fake *k, const struct fake_interface *i)
 	if (c)
 		return c->has_dir;
 	return p && p->instance &&
-	       fake_program_id(k, &(struct program_ref){ p->instance, p->version, p->name }) == p->id;
+	       fake_program_id(k, &(struct program_ref){ p->instance, p->version, p->name }) ==
+		       p->id;
 }
 
 static const char *name_map(const struct kern_fake *k, struct arena *a, uint32_t id)
@@ -307,10 +309,10 @@ static const char *format_mount(const struct kern_fake *k, struct arena *a,
 		    m->o.read_only ? " read-only" : "", m->o.shared ? " shared" : "",
 		    m->o.covered ? " covered" : "", m->o.uid, m->o.gid, m->o.mode, m->o.stacked);
 	for (size_t i = 0; i < m->pins.n; i++)
-		*LIST_ADD(a, &pins.list) = arena_printf(
-			a, "  pin %s = %s %u:%u %04o", m->pins.v[i].name,
-			name_map(k, a, m->pins.v[i].map_id), m->pins.v[i].uid, m->pins.v[i].gid,
-			m->pins.v[i].mode);
+		*LIST_ADD(a, &pins.list) =
+			arena_printf(a, "  pin %s = %s %u:%u %04o", m->pins.v[i].name,
+				     name_map(k, a, m->pins.v[i].map_id), m->pins.v[i].uid,
+				     m->pins.v[i].gid, m->pins.v[i].mode);
 	strbuf_addf(&b, "\n%s", join(a, &pins));
 	return arena_strdup(a, strbuf_get(&b));
 }

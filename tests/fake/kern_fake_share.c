@@ -29,9 +29,16 @@ static struct fake_mount new_instance(struct kern_fake *k, const struct op_share
 				      struct op_result *ret)
 {
 	struct fake_mount m = {
-		.o = { .path = arena_strdup(k->a, s->path), .mount_id = k->next_id++, .ours = true,
-		       .share = arena_strdup(k->a, s->share), .read_only = s->read_only,
-		       .shared = true, .stacked = 1, .uid = s->uid, .gid = s->gid, .mode = s->mode },
+		.o = { .path = arena_strdup(k->a, s->path),
+		       .mount_id = k->next_id++,
+		       .ours = true,
+		       .share = arena_strdup(k->a, s->share),
+		       .read_only = s->read_only,
+		       .shared = true,
+		       .stacked = 1,
+		       .uid = s->uid,
+		       .gid = s->gid,
+		       .mode = s->mode },
 	};
 
 	for (size_t i = 0; i < s->pin_count && ret->code == 0; i++)
@@ -44,7 +51,8 @@ static void share_mount(struct kern_fake *k, const struct op *op, struct op_resu
 	struct fake_mount *old = fake_find_mount(k, op->share.path), new;
 
 	if ((old && !old->o.ours) || (old && old->o.covered)) {
-		fake_refuse(ret, -EBUSY, FAILURE_FOREIGN, "PathInUse", "%s is in use", op->share.path);
+		fake_refuse(ret, -EBUSY, FAILURE_FOREIGN, "PathInUse", "%s is in use",
+			    op->share.path);
 		return;
 	}
 	if (!old != !op->share.replace)
@@ -112,7 +120,8 @@ void fake_share_apply(struct kern_fake *k, const struct op *op, struct op_result
 		return;
 	}
 	if (op->kind != OP_SHARE_SEAL && m->o.read_only && !s->window) {
-		fake_refuse(ret, -EROFS, FAILURE_KERNEL, "ReadOnlyFileSystem", "%s: sealed", s->path);
+		fake_refuse(ret, -EROFS, FAILURE_KERNEL, "ReadOnlyFileSystem", "%s: sealed",
+			    s->path);
 		return;
 	}
 	if (op->kind == OP_SHARE_PIN)

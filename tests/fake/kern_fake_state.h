@@ -95,11 +95,11 @@ struct kern_fake {
 	struct strbuf violations;
 };
 
-#define FAKE_REMOVE(list, index)                                                              \
-	do {                                                                                  \
-		(list)->n--;                                                                  \
-		for (size_t _i = (index); _i < (list)->n; _i++)                               \
-			(list)->v[_i] = (list)->v[_i + 1];                                    \
+#define FAKE_REMOVE(list, index)                                \
+	do {                                                    \
+		(list)->n--;                                    \
+		for (size_t _i = (index); _i < (list)->n; _i++) \
+			(list)->v[_i] = (list)->v[_i + 1];      \
 	} while (0)
 
 struct fake_program *fake_find_program(const struct kern_fake *k, uint32_t id);

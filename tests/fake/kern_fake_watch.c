@@ -93,7 +93,8 @@ static void check_presence(struct kern_fake *k, const struct fake_presence *what
 {
 	for (size_t t = 1; t + 1 < k->trace.n; t++)
 		if (!is_present(&k->trace.v[t], what))
-			fake_violation(k, "%s: without %s, which was there before and is in the end",
+			fake_violation(k,
+				       "%s: without %s, which was there before and is in the end",
 				       k->trace.v[t].when, what->what);
 }
 
@@ -102,7 +103,8 @@ static void check_trace(struct kern_fake *k)
 	const struct fake_snapshot *first = &k->trace.v[0], *last = &k->trace.v[k->trace.n - 1];
 
 	for (size_t i = 0; i < first->present.n; i++)
-		if (is_present(last, &first->present.v[i]) && !may_have_gap(k, &first->present.v[i]))
+		if (is_present(last, &first->present.v[i]) &&
+		    !may_have_gap(k, &first->present.v[i]))
 			check_presence(k, &first->present.v[i]);
 }
 

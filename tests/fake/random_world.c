@@ -10,7 +10,7 @@
 
 static const char *const object_names[WORLD_OBJECTS] = { "alpha", "beta",    "delta",
 							 "gamma", "epsilon", "zeta" };
-static const char *const selectors[] = { "eth0", "eth1",   "\"eth*\"",
+static const char *const selectors[] = { "eth0", "eth1",      "\"eth*\"",
 					 "eth9", "\"@some\"", "[eth2, \"@some\", eth0]" };
 static const char *const interface_names[WORLD_INTERFACES] = { "eth0", "eth1", "eth2", "eth3" };
 
@@ -37,38 +37,72 @@ static bool one_in(struct world *w, uint64_t n)
 static const uint32_t first_map[] = { 0 };
 
 static struct elf_program programs[WORLD_PROGRAMS] = {
-	{ .name = "p", .section = "xdp", .type = BPF_PROG_TYPE_XDP, .expected_attach_type = BPF_XDP,
-	  .maps = first_map, .map_count = 1 },
-	{ .name = "q", .section = "xdp", .type = BPF_PROG_TYPE_XDP, .expected_attach_type = BPF_XDP },
+	{ .name = "p",
+	  .section = "xdp",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP,
+	  .maps = first_map,
+	  .map_count = 1 },
+	{ .name = "q",
+	  .section = "xdp",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP },
 };
 
 static struct elf_map plain_maps[] = {
-	{ .name = "m", .type = BPF_MAP_TYPE_HASH, .key_size = 4, .value_size = 8, .max_entries = 64,
+	{ .name = "m",
+	  .type = BPF_MAP_TYPE_HASH,
+	  .key_size = 4,
+	  .value_size = 8,
+	  .max_entries = 64,
 	  .btf_hash = "" },
-	{ .name = ".bss", .type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 8, .max_entries = 1,
-	  .is_data = true, .btf_hash = "" },
+	{ .name = ".bss",
+	  .type = BPF_MAP_TYPE_ARRAY,
+	  .key_size = 4,
+	  .value_size = 8,
+	  .max_entries = 1,
+	  .is_data = true,
+	  .btf_hash = "" },
 };
 
 static struct elf_map device_maps[] = {
-	{ .name = "m", .type = BPF_MAP_TYPE_XSKMAP, .key_size = 4, .value_size = 4, .max_entries = 64,
+	{ .name = "m",
+	  .type = BPF_MAP_TYPE_XSKMAP,
+	  .key_size = 4,
+	  .value_size = 4,
+	  .max_entries = 64,
 	  .btf_hash = "" },
 };
 
 static struct elf_program frags_programs[WORLD_PROGRAMS] = {
-	{ .name = "p", .section = "xdp.frags", .type = BPF_PROG_TYPE_XDP,
-	  .expected_attach_type = BPF_XDP, .frags = true, .maps = first_map, .map_count = 1 },
-	{ .name = "q", .section = "xdp.frags", .type = BPF_PROG_TYPE_XDP,
-	  .expected_attach_type = BPF_XDP, .frags = true },
+	{ .name = "p",
+	  .section = "xdp.frags",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP,
+	  .frags = true,
+	  .maps = first_map,
+	  .map_count = 1 },
+	{ .name = "q",
+	  .section = "xdp.frags",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP,
+	  .frags = true },
 };
 
-static const struct elf_object frags_elf = { .license = "GPL", .programs = frags_programs,
-					     .maps = plain_maps, .program_count = WORLD_PROGRAMS,
+static const struct elf_object frags_elf = { .license = "GPL",
+					     .programs = frags_programs,
+					     .maps = plain_maps,
+					     .program_count = WORLD_PROGRAMS,
 					     .map_count = 2 };
-static const struct elf_object plain_elf = { .license = "GPL", .programs = programs,
-					     .maps = plain_maps, .program_count = WORLD_PROGRAMS,
+static const struct elf_object plain_elf = { .license = "GPL",
+					     .programs = programs,
+					     .maps = plain_maps,
+					     .program_count = WORLD_PROGRAMS,
 					     .map_count = 2 };
-static const struct elf_object device_elf = { .license = "GPL", .programs = programs,
-					      .maps = device_maps, .program_count = WORLD_PROGRAMS,
+static const struct elf_object device_elf = { .license = "GPL",
+					      .programs = programs,
+					      .maps = device_maps,
+					      .program_count = WORLD_PROGRAMS,
 					      .map_count = 1 };
 
 static void hash_content(size_t object, unsigned int content, char ret[SHA256_HEX])
@@ -170,8 +204,8 @@ struct texts {
 
 static void add_text(struct world *w, struct texts *t, const char *path, struct strbuf *b)
 {
-	*LIST_ADD(w->a, &t->list) = (struct text){ arena_strdup(w->a, path),
-						   arena_strdup(w->a, strbuf_get(b)) };
+	*LIST_ADD(w->a, &t->list) =
+		(struct text){ arena_strdup(w->a, path), arena_strdup(w->a, strbuf_get(b)) };
 	strbuf_done(b);
 	*b = (struct strbuf){ 0 };
 }
@@ -181,7 +215,8 @@ static void write_all(struct world *w, struct texts *t)
 {
 	cleanup(strbuf_done) struct strbuf b = { 0 };
 
-	strbuf_addf(&b, "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s}}\n",
+	strbuf_addf(&b,
+		    "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s}}\n",
 		    w->exclusive ? "true" : "false");
 	add_text(w, t, "interfaces.yaml", &b);
 	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
@@ -335,7 +370,8 @@ static void toggle_foreign(struct world *w, size_t i)
 		return;
 	w->foreign[i] = !w->foreign[i];
 	if (w->foreign[i])
-		(void)kern_fake_attach_foreign(w->kernel, interface_names[i], "someone", XDP_GENERIC);
+		(void)kern_fake_attach_foreign(w->kernel, interface_names[i], "someone",
+					       XDP_GENERIC);
 	else
 		kern_fake_detach(w->kernel, interface_names[i]);
 }

@@ -9,10 +9,10 @@
 
 #include "fake/driver.h"
 
-#define WORLD_OBJECTS 6
-#define WORLD_SHARES 2
-#define WORLD_PROGRAMS 2
-#define WORLD_ATTACHES 2
+#define WORLD_OBJECTS    6
+#define WORLD_SHARES     2
+#define WORLD_PROGRAMS   2
+#define WORLD_ATTACHES   2
 #define WORLD_INTERFACES 4
 
 struct world_attach {
@@ -31,7 +31,7 @@ struct world_object {
 	struct world_attach attach[WORLD_PROGRAMS][WORLD_ATTACHES];
 };
 
-#define WORLD_BAD 3
+#define WORLD_BAD   3
 #define WORLD_FRAGS 4 /* the content whose programs take multi-buffer packets */
 
 struct world_share {

@@ -190,7 +190,8 @@ static const struct object_source *find_source(struct scenario *s, const char *p
 
 static int do_interface(struct scenario *s)
 {
-	const char *alt = option(s, "alt"), *master = option(s, "master"), *group = option(s, "group");
+	const char *alt = option(s, "alt"), *master = option(s, "master"),
+		   *group = option(s, "group");
 	struct observed_interface i = {
 		.name = word(s, 1),
 		.driver = option(s, "driver"),
@@ -301,8 +302,8 @@ static int do_kernel(struct scenario *s)
 
 static int do_label(struct scenario *s)
 {
-	*LIST_ADD(s->a, &s->labels) = (struct label){ arena_strdup(s->a, word(s, 1)),
-						      arena_strdup(s->a, word(s, 2)) };
+	*LIST_ADD(s->a, &s->labels) =
+		(struct label){ arena_strdup(s->a, word(s, 1)), arena_strdup(s->a, word(s, 2)) };
 	s->settings.labels = s->labels.v;
 	s->settings.label_count = s->labels.n;
 	return 0;

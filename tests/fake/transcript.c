@@ -24,7 +24,8 @@ void transcript_plan(struct strbuf *out, struct arena *a, const struct plan *pla
 static void add_condition(struct strbuf *out, const struct condition_status *c)
 {
 	strbuf_addf(out, "%s%s%s%s%s\n", state_names[c->state], c->reason ? " " : "",
-		    c->reason ? c->reason : "", c->message ? ": " : "", c->message ? c->message : "");
+		    c->reason ? c->reason : "", c->message ? ": " : "",
+		    c->message ? c->message : "");
 }
 
 static void add_attachment(struct strbuf *out, const struct status_program *p,
@@ -92,8 +93,8 @@ void transcript_status(struct strbuf *out, struct arena *a, const struct status 
 	for (size_t i = 0; i < s->share_count; i++)
 		add_share(out, &s->shares[i]);
 	for (size_t i = 0; i < s->set_count; i++) {
-		strbuf_addf(out, "  set %s, %zu interfaces%s: ", s->sets[i].name, s->sets[i].matches,
-			    s->sets[i].optional ? "" : ", needed");
+		strbuf_addf(out, "  set %s, %zu interfaces%s: ", s->sets[i].name,
+			    s->sets[i].matches, s->sets[i].optional ? "" : ", needed");
 		add_condition(out, &s->sets[i].condition);
 	}
 }

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 			abort(); \
 	} while (0)
 
-#define HEAD 9
+#define HEAD        9
 #define CHANGES_MAX 64
 
 /* One change: which list, which element, which field, and the value to put there. */

@@ -30,15 +30,26 @@ static struct elf_map maps[] = {
 };
 
 static struct elf_program programs[] = {
-	{ .name = "p", .section = "xdp", .type = BPF_PROG_TYPE_XDP, .expected_attach_type = BPF_XDP },
-	{ .name = "tail", .section = "xdp", .type = BPF_PROG_TYPE_XDP,
-	  .expected_attach_type = BPF_XDP, .needed = true },
-	{ .name = "x", .section = "xdp", .type = BPF_PROG_TYPE_XDP, .expected_attach_type = BPF_XDP,
-	  .maps = map_indices, .map_count = 2 },
+	{ .name = "p",
+	  .section = "xdp",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP },
+	{ .name = "tail",
+	  .section = "xdp",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP,
+	  .needed = true },
+	{ .name = "x",
+	  .section = "xdp",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP,
+	  .maps = map_indices,
+	  .map_count = 2 },
 };
 
-static struct elf_object elf = { .license = "GPL", .programs = programs, .maps = maps,
-				 .program_count = 3, .map_count = 2 };
+static struct elf_object elf = {
+	.license = "GPL", .programs = programs, .maps = maps, .program_count = 3, .map_count = 2
+};
 static struct object_source source = { .path = "/a.o", .sha256 = "aa", .elf = &elf };
 
 struct fixture {
@@ -85,8 +96,8 @@ static struct desired *declare(struct fixture *f, const char *yaml)
 
 static void add_interface(struct fixture *f, const char *name, uint32_t mtu)
 {
-	kern_fake_set_interface(f->kernel,
-				&(struct observed_interface){ .name = name, .mtu = mtu, .up = true });
+	kern_fake_set_interface(
+		f->kernel, &(struct observed_interface){ .name = name, .mtu = mtu, .up = true });
 }
 
 #define ATTACHED "objects: {a: {file: a.o, programs: {p: {attach: [{xdp: {interface: eth0}}]}}}}"
@@ -104,19 +115,20 @@ static void kernel_versions_compare_by_number(void **state)
 		const char *constraint;
 		bool holds;
 	} cases[] = {
-		{ ">= 6.12", true },   { ">= 6.12.1", false }, { "> 6.9", true },
-		{ "> 6.12", false },   { "<= 6.12", true },    { "< 6.12", false },
-		{ "< 6.12.1", true },  { "< 10.0", true },     { "== 6.12", true },
-		{ "== 6.1", false },   { ">= 5.10, < 6.12", false },
-		{ ">= 5.10, <= 6.12", true },
+		{ ">= 6.12", true },  { ">= 6.12.1", false },       { "> 6.9", true },
+		{ "> 6.12", false },  { "<= 6.12", true },          { "< 6.12", false },
+		{ "< 6.12.1", true }, { "< 10.0", true },           { "== 6.12", true },
+		{ "== 6.1", false },  { ">= 5.10, < 6.12", false }, { ">= 5.10, <= 6.12", true },
 	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct plan *plan;
 
-		declare(f, arena_printf(f->a, "objects: {a: {file: a.o, when: {kernel: \"%s\"}, "
-					"programs: {p: {}}}}", cases[i].constraint));
+		declare(f, arena_printf(f->a,
+					"objects: {a: {file: a.o, when: {kernel: \"%s\"}, "
+					"programs: {p: {}}}}",
+					cases[i].constraint));
 		plan = driver_plan(&f->driver);
 		if (cases[i].holds != (plan->status->summary[STATE_SKIPPED] == 0))
 			fail_msg("%s", cases[i].constraint);
@@ -127,8 +139,9 @@ static void kernel_versions_compare_by_number(void **state)
 
 static struct slot slot_of(const char *object, uint16_t priority, struct attachment *at)
 {
-	return (struct slot){ .object = object, .program = "p", .priority = priority,
-			      .attachment = at };
+	return (struct slot){
+		.object = object, .program = "p", .priority = priority, .attachment = at
+	};
 }
 
 static const char *names_of(struct arena *a, const struct slot *v, size_t n)
@@ -249,7 +262,8 @@ static void version_depends_on_what_is_loaded_only(void **state)
 	declare(f, "objects: {a: {file: b.o, description: x, programs: {p: {attach: [{xdp: "
 		   "{interface: eth9}, priority: 3}]}}}}");
 	assert_string_equal(version_of(f), plain);
-	declare(f, "objects: {a: {file: a.o, maps: {counters: {max_entries: 9}}, programs: {p: {}}}}");
+	declare(f,
+		"objects: {a: {file: a.o, maps: {counters: {max_entries: 9}}, programs: {p: {}}}}");
 	assert_string_not_equal(version_of(f), plain);
 }
 
@@ -277,13 +291,19 @@ static struct plan *plan_over(struct fixture *f, const struct observed *o)
 
 static void newer_layout_is_never_touched(void **state)
 {
-	struct observed_interface eth0 = { .ifindex = 2, .name = "eth0", .xdp_id = 50,
-					   .xdp_mode = XDP_DRIVER };
+	struct observed_interface eth0 = {
+		.ifindex = 2, .name = "eth0", .xdp_id = 50, .xdp_mode = XDP_DRIVER
+	};
 	struct observed_chain chain = { .id = 50, .newer = true };
 	struct observed_object object = { .instance = "old", .version = "1", .newer = true };
-	struct observed o = { .bpffs_mounted = true, .directory_ready = true, .interfaces = &eth0,
-			      .interface_count = 1, .chains = &chain, .chain_count = 1,
-			      .objects = &object, .object_count = 1 };
+	struct observed o = { .bpffs_mounted = true,
+			      .directory_ready = true,
+			      .interfaces = &eth0,
+			      .interface_count = 1,
+			      .chains = &chain,
+			      .chain_count = 1,
+			      .objects = &object,
+			      .object_count = 1 };
 	struct fixture *f = *state;
 	struct plan *plan;
 
@@ -312,13 +332,19 @@ static void a_newer_version_of_the_same_name_is_not_overwritten(void **state)
 
 static void two_roots_in_two_modes_are_foreign(void **state)
 {
-	struct observed_interface eth0 = { .ifindex = 2, .name = "eth0", .xdp_id = 50,
-					   .xdp_mode = XDP_MULTIPLE };
+	struct observed_interface eth0 = {
+		.ifindex = 2, .name = "eth0", .xdp_id = 50, .xdp_mode = XDP_MULTIPLE
+	};
 	struct observed_program program = { .id = 50, .name = "p" };
-	struct observed_object object = { .instance = "a", .version = "1", .programs = &program,
-					  .program_count = 1 };
-	struct observed o = { .bpffs_mounted = true, .directory_ready = true, .interfaces = &eth0,
-			      .interface_count = 1, .objects = &object, .object_count = 1 };
+	struct observed_object object = {
+		.instance = "a", .version = "1", .programs = &program, .program_count = 1
+	};
+	struct observed o = { .bpffs_mounted = true,
+			      .directory_ready = true,
+			      .interfaces = &eth0,
+			      .interface_count = 1,
+			      .objects = &object,
+			      .object_count = 1 };
 	static struct settings replace;
 	struct fixture *f = *state;
 
@@ -398,12 +424,13 @@ static void loopback_is_meant_by_its_name_only(void **state)
 	struct fixture *f = *state;
 	const struct plan *plan;
 
-	kern_fake_set_interface(f->kernel, &(struct observed_interface){ .name = "lo",
-									 .loopback = true });
-	declare(f, "interfaces: {all: {select: [{physical: false}, {name: \"l*\"}, {group: 0}]},"
-		   " lo: {select: [{name: lo}]}}\n"
-		   "objects: {a: {file: a.o, programs: {p: {attach: [{xdp: {interface: [\"*\", \"@all\","
-		   " lo]}}]}}}}");
+	kern_fake_set_interface(f->kernel,
+				&(struct observed_interface){ .name = "lo", .loopback = true });
+	declare(f,
+		"interfaces: {all: {select: [{physical: false}, {name: \"l*\"}, {group: 0}]},"
+		" lo: {select: [{name: lo}]}}\n"
+		"objects: {a: {file: a.o, programs: {p: {attach: [{xdp: {interface: [\"*\", \"@all\","
+		" lo]}}]}}}}");
 	plan = driver_plan(&f->driver);
 	assert_int_equal(plan->status->sets[0].matches, 0);
 	assert_int_equal(plan->status->sets[1].matches, 1);
@@ -418,12 +445,13 @@ static void observation_looks_at_what_is_declared(void **state)
 	struct fixture *f = *state;
 	struct observe_request want;
 	const struct desired *d = declare(
-		f, "interfaces: {a: {select: [{name: x}], except: [{driver: ice}]}}\n"
-		   "objects: {a: {file: a.o, programs: {p: {}}}}\n"
-		   "shares:\n"
-		   "  one: {maps: [a/counters], targets: [{bpffs: {group: dash}}, {bpffs: {path: /tmp/x,"
-		   " user: bob}}]}\n"
-		   "  two: {maps: [a/counters], targets: [{bpffs: {group: dash}}]}\n");
+		f,
+		"interfaces: {a: {select: [{name: x}], except: [{driver: ice}]}}\n"
+		"objects: {a: {file: a.o, programs: {p: {}}}}\n"
+		"shares:\n"
+		"  one: {maps: [a/counters], targets: [{bpffs: {group: dash}}, {bpffs: {path: /tmp/x,"
+		" user: bob}}]}\n"
+		"  two: {maps: [a/counters], targets: [{bpffs: {group: dash}}]}\n");
 
 	plan_observe_request(f->a, d, "/run/test", &want);
 	assert_int_equal(want.paths.n, 3);

@@ -20,7 +20,7 @@
 #include "plan/reason.h"
 
 #define SEEDS_DEFAULT 200
-#define ROUNDS 4
+#define ROUNDS        4
 
 /* Small worlds: an edit easily takes away half of one, which has a test of its own. */
 static const struct settings no_guard = {
@@ -46,13 +46,13 @@ static void for_each_seed(void (*check)(uint64_t seed), uint64_t divisor)
 		check(seed);
 }
 
-#define expect(seed, condition, ...)                                                           \
-	do {                                                                                   \
-		if (!(condition)) {                                                            \
-			print_message("seed %llu: ", (unsigned long long)(seed));              \
-			print_message(__VA_ARGS__);                                            \
-			fail_msg("%s", #condition);                                            \
-		}                                                                              \
+#define expect(seed, condition, ...)                                              \
+	do {                                                                      \
+		if (!(condition)) {                                               \
+			print_message("seed %llu: ", (unsigned long long)(seed)); \
+			print_message(__VA_ARGS__);                               \
+			fail_msg("%s", #condition);                               \
+		}                                                                 \
 	} while (0)
 
 static const char *plan_text(struct driver *d, const struct plan *plan)
@@ -96,8 +96,8 @@ static struct plan *settle(uint64_t seed, struct world *w)
 	expect(seed, str_eq(foreign, kern_fake_foreign(w->kernel, w->a)), "was\n%sis\n%s", foreign,
 	       kern_fake_foreign(w->kernel, w->a));
 	/* What failed may have left something half removed. */
-	expect(seed, w->driver.list.n || !*kern_fake_dangling(w->kernel, w->a), "%s\nfirst plan:\n%s",
-	       kern_fake_dangling(w->kernel, w->a), first);
+	expect(seed, w->driver.list.n || !*kern_fake_dangling(w->kernel, w->a),
+	       "%s\nfirst plan:\n%s", kern_fake_dangling(w->kernel, w->a), first);
 	return plan;
 }
 
@@ -140,7 +140,9 @@ static void check_applied_plan_is_empty(uint64_t seed)
 	story(&w, seed, any_kind(seed));
 	plan = settle(seed, &w);
 	expect(seed, plan->op_count == 0, "%s", plan_text(&w.driver, plan));
-	expect(seed, w.kind != WORLD_PURE || is_as_declared(plan->status) || plan->status->summary[STATE_FAILED],
+	expect(seed,
+	       w.kind != WORLD_PURE || is_as_declared(plan->status) ||
+		       plan->status->summary[STATE_FAILED],
 	       "%zu pending\n", plan->status->summary[STATE_PENDING]);
 	world_done(&w);
 }
@@ -150,8 +152,9 @@ static bool is_fulfilled(const struct status *s)
 {
 	for (size_t i = 0; i < s->object_count; i++) {
 		const struct condition_status *c = &s->objects[i].condition;
-		bool absent = c->state == STATE_SKIPPED ||
-			      (c->state == STATE_WAITING && !str_eq(c->reason, REASON_MAP_NOT_LOADED));
+		bool absent =
+			c->state == STATE_SKIPPED ||
+			(c->state == STATE_WAITING && !str_eq(c->reason, REASON_MAP_NOT_LOADED));
 
 		if (s->objects[i].in_force != IN_FORCE_DECLARED && !absent)
 			return false;
@@ -230,8 +233,8 @@ static void check_failure_at(uint64_t seed, size_t n, const char *end)
 	(void)settle(seed, &w);
 	driver_failures_are_due(&w.driver);
 	(void)settle(seed, &w);
-	expect(seed, str_eq(kern_fake_ours(w.kernel, w.a), end), "failure %zu: is\n%sshould be\n%s", n,
-	       kern_fake_ours(w.kernel, w.a), end);
+	expect(seed, str_eq(kern_fake_ours(w.kernel, w.a), end), "failure %zu: is\n%sshould be\n%s",
+	       n, kern_fake_ours(w.kernel, w.a), end);
 	world_done(&w);
 }
 
@@ -281,7 +284,8 @@ static void check_purge_leaves_nothing_of_ours(uint64_t seed)
 
 static void check_guard_holds_until_confirmed(uint64_t seed)
 {
-	static const struct settings strict = { .mass_removal_percent = 0, .mass_removal_least = 1 };
+	static const struct settings strict = { .mass_removal_percent = 0,
+						.mass_removal_least = 1 };
 	struct world w, free;
 	struct plan *plan;
 
