@@ -67,7 +67,9 @@ int main(int argc, char **argv)
 			continue;
 		snprintf(number, sizeof(number), "%u", key);
 		printf("%-12s %12llu %14llu\n",
-		       key == NOT_IP ? "not IP" : protocol ? protocol->p_name : number,
+		       key == NOT_IP ? "not IP" :
+		       protocol      ? protocol->p_name :
+				       number,
 		       (unsigned long long)total.packets, (unsigned long long)total.bytes);
 	}
 	return 0;

@@ -222,7 +222,7 @@ static const char *mode_hint(struct arena *a, const char *number)
 {
 	const char *digits = number + strspn(number, "0o");
 	size_t n = strlen(digits);
-	const char *mode = arena_printf(a, "%s%s", n < 4 ? "0000" + n : "", digits);
+	const char *mode = arena_printf(a, "%s%s", n < 4 ? &"0000"[n] : "", digits);
 
 	return mode_fault(mode) ? mode_rule.hint :
 				  arena_printf(a, "put it in quotes: \"%s\"", mode);

@@ -21,8 +21,10 @@
 #include "kern/share.h"
 
 #include <bpf/bpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,6 +39,9 @@
 
 /* What is at a path can be unmounted between the look at it and the look into mountinfo. */
 #define PLACE_ATTEMPTS 5
+
+/* Directories in directories that are removed from a share; each costs a descriptor meanwhile. */
+#define DEPTH_MAX 32
 
 /* One share while an operation works on it. */
 struct work {
@@ -92,34 +97,78 @@ static int set_owner(int dirfd, const char *pin, const struct op_share *s, uint3
 	return 0;
 }
 
-/* A pin appears under its name with its map, owner and mode, in place of whatever map was there. */
-static int alias_put(const struct work *w, int dirfd, const struct op_share_pin *pin, int map)
+/*
+ * Removes what consumers have put into a directory of the share that they made themselves. Opened
+ * without following links and without crossing mounts, so nothing outside of the share is reached.
+ */
+static int empty_directory(int parent, const char *name, unsigned int depth)
 {
-	const char *temporary = arena_printf(w->a, SHARE_TEMPORARY "%s", pin->alias);
-	const char *path = arena_printf(w->a, "%s/%s", fd_path(dirfd).s, temporary);
-	int r;
+	int fd = sys_openat2(parent, name, O_RDONLY | O_DIRECTORY,
+			     RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	int r = fd < 0 ? fd : 0;
 
-	if (unlinkat(dirfd, temporary, 0) < 0 && errno != ENOENT)
-		return error_set(w->e, -errno, "remove left-over pin %s: %s", temporary,
-				 error_string(errno));
-	if (bpf_obj_pin(map, path) < 0)
-		return error_set(w->e, -errno, "pin %s: %s", pin->alias, error_string(errno));
-	r = set_owner(dirfd, temporary, w->share, pin->mode, w->e);
-	if (r == 0 && renameat(dirfd, temporary, dirfd, pin->alias) < 0)
-		r = error_set(w->e, -errno, "put pin %s in place: %s", pin->alias,
-			      error_string(errno));
-	if (r < 0)
-		(void)unlinkat(dirfd, temporary, 0);
+	if (!d)
+		return r < 0 ? r : -errno;
+	while (r == 0 && (entry = readdir(d))) {
+		if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
+		    unlinkat(fd, entry->d_name, 0) == 0 || errno == ENOENT)
+			continue;
+		r = errno == EISDIR && depth ? empty_directory(fd, entry->d_name, depth - 1) :
+					       -errno;
+		if (r == 0 && unlinkat(fd, entry->d_name, AT_REMOVEDIR) < 0)
+			r = -errno;
+	}
+	(void)closedir(d);
 	return r;
 }
 
 static int alias_remove(const struct work *w, int dirfd, const char *name)
 {
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+	int r = unlinkat(dirfd, name, 0) < 0 ? -errno : 0;
+
+	if (r == -EISDIR) {
+		r = empty_directory(dirfd, name, DEPTH_MAX);
+		if (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
+			r = -errno;
+	}
+	if (r == 0 || r == -ENOENT)
 		return 0;
-	if (errno == EISDIR && unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
-		return 0;
-	return error_set(w->e, -errno, "remove pin %s: %s", name, error_string(errno));
+	return error_set(w->e, r, "remove pin %s: %s", name, error_string(r));
+}
+
+/* Atomically, but for a directory, which consumers make and which no pin can replace. */
+static int alias_rename(const struct work *w, int dirfd, const char *temporary, const char *alias)
+{
+	int r = renameat(dirfd, temporary, dirfd, alias) < 0 ? -errno : 0;
+
+	if (r == -EISDIR) {
+		r = alias_remove(w, dirfd, alias);
+		if (r < 0)
+			return r;
+		r = renameat(dirfd, temporary, dirfd, alias) < 0 ? -errno : 0;
+	}
+	return r < 0 ? error_set(w->e, r, "put pin %s in place: %s", alias, error_string(r)) : 0;
+}
+
+/* A pin appears under its name with its map, owner and mode, in place of whatever was there. */
+static int alias_put(const struct work *w, int dirfd, const struct op_share_pin *pin, int map)
+{
+	const char *temporary = arena_printf(w->a, SHARE_TEMPORARY "%s", pin->alias);
+	const char *path = arena_printf(w->a, "%s/%s", fd_path(dirfd).s, temporary);
+	int r = alias_remove(w, dirfd, temporary);
+
+	if (r < 0)
+		return r;
+	if (bpf_obj_pin(map, path) < 0)
+		return error_set(w->e, -errno, "pin %s: %s", pin->alias, error_string(errno));
+	r = set_owner(dirfd, temporary, w->share, pin->mode, w->e);
+	if (r == 0)
+		r = alias_rename(w, dirfd, temporary, pin->alias);
+	if (r < 0)
+		(void)unlinkat(dirfd, temporary, 0);
+	return r;
 }
 
 /* Descriptors of all maps of an operation, opened before anything is changed. */

@@ -59,8 +59,8 @@ struct kernel_constraint {
 struct condition {
 	bool present;
 	struct origin origin;
-	struct string_list hosts;    /* globs, OR */
-	struct label *labels;        /* AND */
+	struct string_list hosts; /* globs, OR */
+	struct label *labels;     /* AND */
 	size_t label_count;
 	struct kernel_constraint *kernels; /* AND: ">= 6.1, < 6.12" */
 	size_t kernel_count;
@@ -77,7 +77,7 @@ struct global_decl {
 struct map_decl {
 	const char *name;
 	struct origin origin;
-	uint32_t max_entries; /* 0: as in the ELF file */
+	uint32_t max_entries;             /* 0: as in the ELF file */
 	const char *use_object, *use_map; /* NULL: a map of its own */
 	struct origin use_origin;
 };
@@ -106,11 +106,11 @@ struct program_decl {
 
 /* The ELF file of an object as one read gave it. */
 struct object_source {
-	int code;            /* 0 or -errno of reading or parsing it */
-	const char *reason;  /* CamelCase token when code < 0 */
-	const char *message; /* sentence when code < 0 */
-	const char *path;    /* absolute */
-	char sha256[65];     /* of the content; "" when it could not be read */
+	int code;                     /* 0 or -errno of reading or parsing it */
+	const char *reason;           /* CamelCase token when code < 0 */
+	const char *message;          /* sentence when code < 0 */
+	const char *path;             /* absolute */
+	char sha256[65];              /* of the content; "" when it could not be read */
 	const struct elf_object *elf; /* NULL when code < 0 */
 };
 
@@ -124,10 +124,10 @@ struct global_value {
 struct object_decl {
 	const char *name;
 	struct origin origin;
-	size_t file;            /* index into desired.files */
-	const char *path;       /* as written */
+	size_t file;      /* index into desired.files */
+	const char *path; /* as written */
 	struct origin path_origin;
-	const char *sha256;     /* lower case, NULL: any content */
+	const char *sha256; /* lower case, NULL: any content */
 	struct condition when;
 	bool suspend;
 	enum instances instances;
@@ -140,7 +140,8 @@ struct object_decl {
 	const struct object_source *source;
 	struct global_value *values;
 	size_t value_count;
-	const char *fault_reason, *fault_message; /* why it cannot be loaded as declared; NULL: it can be tried */
+	const char *fault_reason,
+		*fault_message; /* why it cannot be loaded as declared; NULL: it can be tried */
 	struct origin fault_origin;
 };
 
@@ -149,7 +150,8 @@ struct share_map {
 	const char *object; /* instance, as written: "fwd" or "fwd@eth0" */
 	const char *map;
 	const char *alias; /* never NULL: the map's name by default */
-	const char *interface; /* whose map it is, for consumers that ask by interface; NULL: not said */
+	const char *
+		interface; /* whose map it is, for consumers that ask by interface; NULL: not said */
 	enum access access;
 	bool unsafe;
 };
@@ -157,7 +159,7 @@ struct share_map {
 struct share_target {
 	struct origin origin;
 	enum target_type type;
-	const char *path;        /* NULL: below the run directory */
+	const char *path;         /* NULL: below the run directory */
 	const char *user, *group; /* name or number; at most one decides the group, NULL: root */
 	uint32_t mode;
 };
@@ -186,7 +188,7 @@ enum in_force { IN_FORCE_DECLARED, IN_FORCE_PREVIOUS, IN_FORCE_NONE, IN_FORCE_CO
 extern const char *const in_force_names[IN_FORCE_COUNT];
 
 struct file_error {
-	unsigned int line, column; /* 0: the file as a whole */
+	unsigned int line, column;  /* 0: the file as a whole */
 	const char *message, *hint; /* hint may be NULL */
 };
 

@@ -23,20 +23,20 @@ enum shape_kind {
 /* The layout of a global variable's type by its BTF, typedefs and qualifiers removed. */
 struct shape {
 	enum shape_kind kind;
-	const char *name; /* of the type, "" if it has none */
-	uint32_t size;    /* bytes */
-	bool is_signed;   /* integers and enums */
+	const char *name;            /* of the type, "" if it has none */
+	uint32_t size;               /* bytes */
+	bool is_signed;              /* integers and enums */
 	const struct shape *element; /* arrays */
-	uint32_t count;              /* elements of an array, members of a struct, values of an enum */
+	uint32_t count; /* elements of an array, members of a struct, values of an enum */
 	const struct shape_member {
 		const char *name;
 		uint32_t offset; /* bytes */
 		const struct shape *shape;
-	} *members;
+	} * members;
 	const struct shape_enumerator {
 		const char *name;
 		int64_t value;
-	} *enumerators;
+	} * enumerators;
 };
 
 struct elf_variable {
@@ -49,19 +49,20 @@ struct elf_variable {
 struct elf_map {
 	const char *name; /* data sections: ".rodata", ".data", … */
 	uint32_t type, key_size, value_size, max_entries, flags;
-	bool is_data;     /* made of a data section */
-	bool pin_by_name; /* LIBBPF_PIN_BY_NAME was asked for; ignored with a note */
+	bool is_data;      /* made of a data section */
+	bool pin_by_name;  /* LIBBPF_PIN_BY_NAME was asked for; ignored with a note */
 	char btf_hash[65]; /* of the BTF of key and value; "" without BTF */
 };
 
 struct elf_program {
-	const char *name;    /* the C function */
-	const char *section; /* "xdp", "xdp.frags", "tc", … */
+	const char *name;              /* the C function */
+	const char *section;           /* "xdp", "xdp.frags", "tc", … */
 	uint32_t type;                 /* enum bpf_prog_type */
 	uint32_t expected_attach_type; /* enum bpf_attach_type */
 	bool frags;
-	bool needed;         /* sits in a statically filled program array: always loaded */
-	const uint32_t *maps; /* indices into elf_object.maps of what it, or a function it may call, uses */
+	bool needed; /* sits in a statically filled program array: always loaded */
+	const uint32_t *
+		maps; /* indices into elf_object.maps of what it, or a function it may call, uses */
 	size_t map_count;
 };
 

@@ -22,14 +22,14 @@
 
 #define LAYOUT_VERSION 1
 
-#define LAYOUT_OBJECTS "objects"
-#define LAYOUT_CHAINS "chains"
-#define LAYOUT_LINKS "links"
-#define LAYOUT_PROGRAMS "programs"
-#define LAYOUT_MAPS "maps"
-#define LAYOUT_META "meta"
+#define LAYOUT_OBJECTS    "objects"
+#define LAYOUT_CHAINS     "chains"
+#define LAYOUT_LINKS      "links"
+#define LAYOUT_PROGRAMS   "programs"
+#define LAYOUT_MAPS       "maps"
+#define LAYOUT_META       "meta"
 #define LAYOUT_DISPATCHER "dispatcher"
-#define LAYOUT_MEMBERS "members"
+#define LAYOUT_MEMBERS    "members"
 
 const char *layout_escape(struct arena *a, const char *name);
 const char *layout_unescape(struct arena *a, const char *name); /* NULL when no name of ours */
@@ -37,7 +37,8 @@ const char *layout_unescape(struct arena *a, const char *name); /* NULL when no 
 const char *layout_object_dir(struct arena *a, const char *instance, const char *version);
 const char *layout_program_pin(struct arena *a, const char *instance, const char *version,
 			       const char *function);
-const char *layout_map_pin(struct arena *a, const char *instance, const char *version, const char *map);
+const char *layout_map_pin(struct arena *a, const char *instance, const char *version,
+			   const char *map);
 const char *layout_chain_dir(struct arena *a, uint32_t id);
 const char *layout_link_pin(struct arena *a, uint32_t id);
 

@@ -19,11 +19,11 @@ struct meta_map {
 };
 
 struct meta_object {
-	const char *instance; /* "fwd" or "fwd@eth0" */
-	const char *object;   /* name of the declaration */
+	const char *instance;  /* "fwd" or "fwd@eth0" */
+	const char *object;    /* name of the declaration */
 	const char *interface; /* of an instance per interface, else NULL */
-	const char *version;  /* name of its directory */
-	const char *origin;   /* "file:line" of the declaration */
+	const char *version;   /* name of its directory */
+	const char *origin;    /* "file:line" of the declaration */
 	const char *elf_path, *elf_sha256;
 	const char *declaration; /* hash of the effective declaration */
 	uint64_t loaded_ns;      /* CLOCK_BOOTTIME, for "newest" */

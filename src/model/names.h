@@ -10,7 +10,13 @@
 
 enum hook { HOOK_XDP, HOOK_COUNT };
 
-enum xdp_mode { XDP_MODE_AUTO, XDP_MODE_NATIVE, XDP_MODE_GENERIC, XDP_MODE_OFFLOAD, XDP_MODE_COUNT };
+enum xdp_mode {
+	XDP_MODE_AUTO,
+	XDP_MODE_NATIVE,
+	XDP_MODE_GENERIC,
+	XDP_MODE_OFFLOAD,
+	XDP_MODE_COUNT
+};
 
 /* The mode a root really runs in: IFLA_XDP_ATTACHED of linux/if_link.h. */
 enum xdp_attached {
@@ -53,7 +59,7 @@ extern const char *const target_type_names[TARGET_COUNT];
 extern const char *const state_names[STATE_COUNT];
 
 /* XDP verdicts as bits of a mask: bit n is the verdict n of enum xdp_action (aborted drop pass tx redirect). */
-#define XDP_VERDICT_COUNT 5
+#define XDP_VERDICT_COUNT    5
 #define XDP_VERDICTS_DEFAULT (1u << 2) /* pass */
 extern const char *const xdp_verdict_names[XDP_VERDICT_COUNT];
 const char *xdp_verdicts_format(struct arena *a, uint32_t mask); /* "pass, drop"; "none" for 0 */

@@ -19,7 +19,7 @@ struct observed_program {
 	const uint32_t *maps; /* ids of the maps it uses */
 	size_t map_count;
 	uint32_t uid; /* of whoever loaded it */
-	bool ours;    /* roots: carries our mark, and so was loaded by us even if its pins are gone */
+	bool ours; /* roots: carries our mark, and so was loaded by us even if its pins are gone */
 	uint64_t run_count, run_ns; /* 0 unless kernel statistics are on */
 };
 
@@ -32,8 +32,8 @@ struct observed_map {
 /* One directory objects/INSTANCE/VERSION. */
 struct observed_object {
 	const char *instance, *version;
-	bool complete; /* meta is there and readable, and so is every pin that it lists */
-	bool newer;    /* written by a newer layout: left alone */
+	bool complete;           /* meta is there and readable, and so is every pin that it lists */
+	bool newer;              /* written by a newer layout: left alone */
 	struct meta_object meta; /* valid if complete */
 	struct observed_program *programs;
 	struct observed_map *maps;
@@ -45,7 +45,7 @@ struct observed_chain {
 	uint32_t id;
 	bool complete, newer;
 	struct meta_chain meta; /* valid if complete */
-	uint32_t *slots; /* program ids in the array, meta.member_count of them; 0: empty */
+	uint32_t *slots;        /* program ids in the array, meta.member_count of them; 0: empty */
 	uint64_t run_count, run_ns; /* of the dispatcher */
 };
 
@@ -60,13 +60,14 @@ struct observed_interface {
 	uint32_t ifindex;
 	const char *name;
 	struct string_list altnames;
-	const char *mac, *kind, *driver; /* kind: "veth", "" for a physical one; driver "" if unknown */
+	const char *mac, *kind,
+		*driver; /* kind: "veth", "" for a physical one; driver "" if unknown */
 	uint32_t group, mtu;
 	bool physical; /* has a device behind it and is not virtual */
 	bool up, loopback;
 	uint32_t master_ifindex;
 	const char *master_kind; /* "bond", …; NULL without a master */
-	uint32_t xdp_id; /* program id of the root in the mode below; 0: none */
+	uint32_t xdp_id;         /* program id of the root in the mode below; 0: none */
 	enum xdp_attached xdp_mode;
 };
 
@@ -82,12 +83,12 @@ struct observed_pin {
 struct observed_mount {
 	const char *path;
 	uint64_t mount_id;
-	bool ours;           /* source carries our mark */
-	const char *share;   /* of a mount of ours */
-	bool covered;        /* a foreign mount lies on top of ours */
-	bool read_only;      /* its superblock */
-	bool shared;         /* propagation */
-	size_t stacked;      /* mounts of ours at this very path; more than one is a leftover */
+	bool ours;         /* source carries our mark */
+	const char *share; /* of a mount of ours */
+	bool covered;      /* a foreign mount lies on top of ours */
+	bool read_only;    /* its superblock */
+	bool shared;       /* propagation */
+	size_t stacked;    /* mounts of ours at this very path; more than one is a leftover */
 	uid_t uid;
 	gid_t gid;
 	uint32_t mode;
@@ -98,9 +99,9 @@ struct observed_mount {
 struct observed_name { /* a user or group that a declaration names */
 	const char *name;
 	bool is_group, found;
-	uint32_t id;        /* uid or gid */
+	uint32_t id;          /* uid or gid */
 	uint32_t primary_gid; /* of a user */
-	bool shared_group;  /* the user's primary group has other members */
+	bool shared_group;    /* the user's primary group has other members */
 };
 
 /* Probed, never guessed from a version; shown by `bpfsharectl features`. */
@@ -135,7 +136,8 @@ struct observed {
 const struct observed_object *observed_find_object(const struct observed *o, const char *instance,
 						   const char *version);
 const struct observed_chain *observed_find_chain(const struct observed *o, uint32_t id);
-const struct observed_interface *observed_find_interface(const struct observed *o, uint32_t ifindex);
+const struct observed_interface *observed_find_interface(const struct observed *o,
+							 uint32_t ifindex);
 const struct observed_program *observed_find_program(const struct observed *o, uint32_t id);
 const struct observed_program *observed_object_program(const struct observed_object *o,
 						       const char *function);

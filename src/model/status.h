@@ -13,7 +13,8 @@
 struct condition_status {
 	enum state state;
 	const char *reason;
-	const char *message;   /* a sentence with the remedy; NULL when ready and nothing is to be said */
+	const char *
+		message; /* a sentence with the remedy; NULL when ready and nothing is to be said */
 	struct timespec since; /* of the last change of state, wall clock; filled in by recon */
 };
 
@@ -29,7 +30,7 @@ struct status_attachment {
 	const char *interface; /* NULL: the selector matches nothing yet */
 	uint32_t ifindex;      /* 0: absent */
 	uint16_t priority;
-	int position; /* in its chain, from 0; -1: not in one */
+	int position;             /* in its chain, from 0; -1: not in one */
 	enum mechanism mechanism; /* AUTO: none yet */
 	struct condition_status condition;
 	struct origin origin;
@@ -76,7 +77,7 @@ struct status_chain {
 	uint32_t ifindex;
 	enum mechanism mechanism;
 	enum xdp_attached mode;
-	uint32_t dispatcher_id; /* 0: none */
+	uint32_t dispatcher_id;     /* 0: none */
 	uint64_t run_count, run_ns; /* of the dispatcher; 0 unless kernel statistics are on */
 	bool exclusive;
 	struct status_member *members;
@@ -121,7 +122,7 @@ struct status_set { /* interface sets that are not `optional` count for converge
 struct status {
 	const char *generation;
 	bool converged;
-	bool suspended; /* node-wide, by `bpfsharectl suspend` */
+	bool suspended;              /* node-wide, by `bpfsharectl suspend` */
 	size_t summary[STATE_COUNT]; /* objects and shares by state */
 	struct desired_file *files;
 	struct status_object *objects;

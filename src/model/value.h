@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct origin {
-	const char *file; /* as the user knows it; NULL: from no file */
+	const char *file;          /* as the user knows it; NULL: from no file */
 	unsigned int line, column; /* from 1; 0: the file as a whole */
 };
 
@@ -31,9 +31,9 @@ struct value {
 	const char *text; /* scalars: as written; never NULL for a scalar */
 	bool quoted;      /* scalars: written in quotes or as a block */
 	bool boolean;
-	bool negative;      /* integers: sign and magnitude, so that u64 and s64 both fit */
+	bool negative; /* integers: sign and magnitude, so that u64 and s64 both fit */
 	uint64_t magnitude;
-	double number;      /* floats */
+	double number;       /* floats */
 	struct value *items; /* lists: elements; mappings: values, in order of the file */
 	struct value *keys;  /* mappings: the keys, always scalars */
 	size_t n;

@@ -48,7 +48,8 @@ void events_add(struct events *ev, const char *kind, const char *key, const char
 const struct recon_event *events_next(const struct events *ev, uint64_t after)
 {
 	uint64_t oldest = ev->last > EVENTS_KEPT ? ev->last - EVENTS_KEPT + 1 : 1;
-	uint64_t want = MAX(after + 1, oldest);
 
-	return want <= ev->last ? &ev->ring[want % EVENTS_KEPT] : NULL;
+	if (after >= ev->last)
+		return NULL;
+	return &ev->ring[MAX(after + 1, oldest) % EVENTS_KEPT];
 }

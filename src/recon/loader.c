@@ -13,7 +13,6 @@
 
 #include "base/alloc.h"
 #include "base/hash.h"
-#include "base/log.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "kern/elf_reader.h"
@@ -31,7 +30,8 @@ struct remembered {
 
 struct loader {
 	struct loader_options options;
-	struct store *store; /* NULL: keeps nothing */
+	struct store *store; /* NULL: none is wanted, or it cannot be opened */
+	char *store_trouble; /* why it cannot be opened; NULL: it is, or none is wanted */
 	struct remembered *v;
 	size_t n, cap;
 	LIST(const char *) stored; /* hashes of object files known to be in the store */
@@ -59,18 +59,30 @@ struct load {
 	size_t owner_count;
 };
 
+/* A full or read-only disk takes the next start's safety net away, not this one's work. */
+static int open_store(struct loader *l, struct error *e)
+{
+	struct error local = { 0 };
+	int code;
+
+	if (l->store || !l->options.state_dir)
+		return 0;
+	e = e ? e : &local;
+	code = store_open(l->options.state_dir, &l->store, e);
+	free(l->store_trouble);
+	l->store_trouble = code < 0 ? xstrdup(e->text) : NULL;
+	return code;
+}
+
 int loader_new(const struct loader_options *o, struct loader **ret, struct error *e)
 {
 	struct loader *l = xnew(struct loader);
-	struct error why = { 0 };
 
 	(void)e;
 	l->options = *o;
 	l->arena = arena_new();
 	l->directory_seen = xcalloc(o->directories.n ? o->directories.n : 1, sizeof(bool));
-	/* A full or read-only disk takes the next start's safety net away, not this one's work. */
-	if (o->state_dir && store_open(o->state_dir, &l->store, &why) < 0)
-		log_warning("last good versions are kept in memory only: %s", why.text);
+	(void)open_store(l, NULL);
 	*ret = l;
 	return 0;
 }
@@ -85,6 +97,7 @@ void loader_free(struct loader *l)
 	}
 	free(l->v);
 	free(l->directory_seen);
+	free(l->store_trouble);
 	arena_free(l->arena);
 	store_free(l->store);
 	free(l);
@@ -130,27 +143,51 @@ static void remember(struct loader *l, const char *path, const char *text, size_
 	r->size = size;
 }
 
-/* The file is there but invalid: what this process saw last, else what an earlier one stored. */
+/* What is kept of this path; a store that should have it and cannot give it is told. */
+static bool load_stored(struct load *ld, const char *path, struct store_entry *ret)
+{
+	struct loader *l = ld->loader;
+	struct origin origin = { .file = path };
+	struct error e = { 0 };
+	int code = -ENOENT;
+
+	if (l->store)
+		code = store_load(l->store, ld->a, path, ret, &e);
+	else if (l->store_trouble)
+		code = error_set(&e, -EIO, "%s", l->store_trouble);
+	if (code < 0 && code != -ENOENT)
+		diag_add(&ld->g->diags, DIAG_WARNING, &origin, NULL, "%s", e.text);
+	if (code < 0)
+		*ret = (struct store_entry){ 0 };
+	return code == 0;
+}
+
+/*
+ * The file is there but invalid: what this process saw last, else what an earlier one stored. The
+ * stored version has the object files with it, but is older where it could not be written.
+ */
 static void use_previous(struct load *ld, struct item *it)
 {
 	struct loader *l = ld->loader;
 	struct remembered *r = remembered_find(l, it->file->path);
-	const char *text = NULL;
-	size_t size = 0;
+	const char *text;
+	size_t size;
 
 	it->in_force = NULL;
 	if (it->previous)
 		return; /* even that one cannot be had */
 	it->previous = true;
-	if (l->store && store_load(l->store, ld->a, it->file->path, &it->stored, NULL) == 0) {
-		text = it->stored.text;
-		size = it->stored.size;
-	} else if (r) {
-		text = arena_dup(ld->a, r->text, r->size + 1);
-		size = r->size;
-	}
-	if (r)
+	(void)load_stored(ld, it->file->path, &it->stored);
+	text = it->stored.text;
+	size = it->stored.size;
+	if (r) {
 		r->seen = l->loads;
+		if (!text || size != r->size || memcmp(text, r->text, size) != 0) {
+			it->stored = (struct store_entry){ 0 };
+			text = arena_dup(ld->a, r->text, r->size + 1);
+			size = r->size;
+		}
+	}
 	if (!text)
 		return;
 	it->in_force = config_parse(ld->a, it->file->path, text, size, &ld->g->settings);
@@ -215,13 +252,15 @@ static int previous_settings(struct load *ld, int code, const char *fault, struc
 	const char *path = l->options.settings_path;
 	struct remembered *r = remembered_find(l, path);
 	struct store_entry stored = { 0 };
+	const struct diags *d = &ld->g->diags;
+	size_t first = d->list.n; /* what load_stored() adds */
 
 	if (r) {
 		r->seen = l->loads;
 		stored.text = arena_dup(ld->a, r->text, r->size + 1);
 		stored.size = r->size;
-	} else if (l->store) {
-		(void)store_load(l->store, ld->a, path, &stored, NULL);
+	} else {
+		(void)load_stored(ld, path, &stored);
 	}
 	if (!stored.text || parse_settings(ld, stored.text, stored.size))
 		return error_set(e, code,
@@ -451,9 +490,11 @@ static const struct object_source *read_object(struct load *ld, const struct obj
 	struct error e = { 0 };
 	int code;
 
-	if (hash && store_load_object(ld->loader->store, hash, &blob, NULL) == 0)
-		code = 0;
-	else
+	code = hash ? store_load_object(ld->loader->store, hash, &blob, &e) : -ENOENT;
+	if (hash && code < 0)
+		diag_add(&ld->g->diags, DIAG_WARNING, &o->origin, NULL,
+			 "%s; %s is used as it is now", e.text, o->path);
+	if (code < 0)
 		code = source_read_object(ld->g->source, o->file, o->path, ld->a, &blob, &path,
 					  &reason, &e);
 	s = code < 0 ? source_failed(ld, code, path, reason, &e) : source_parse(ld, &blob, path);
@@ -678,7 +719,7 @@ int generation_keep(struct generation *g, struct error *e)
 	struct loader *l = g->loader;
 	size_t n;
 	const struct source_file *files = source_files(g->source, &n);
-	int code = 0;
+	int code = open_store(l, e);
 
 	if (g->settings_text) {
 		struct store_entry entry = { .path = l->options.settings_path,
@@ -686,7 +727,7 @@ int generation_keep(struct generation *g, struct error *e)
 					     .size = g->settings_size };
 
 		remember(l, entry.path, entry.text, entry.size);
-		code = l->store ? store_save(l->store, &entry, e) : 0;
+		code = l->store && code == 0 ? store_save(l->store, &entry, e) : code;
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (g->desired.files[i].in_force != IN_FORCE_DECLARED)

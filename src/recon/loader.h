@@ -55,5 +55,8 @@ static inline void generation_freep(struct generation **g)
 int generation_fetch(struct generation *g, const struct object_decl *decl, struct source_blob *ret,
 		     struct error *e);
 
-/* Stores what is valid in g as last good and forgets files that are gone. Errors are for the log only. */
+/*
+ * Stores what is valid in g as last good and forgets files that are gone. On an error (a store that
+ * cannot be opened or written) this process still remembers all of it; the next call tries again.
+ */
 int generation_keep(struct generation *g, struct error *e);

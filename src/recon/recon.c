@@ -35,8 +35,8 @@ struct recon {
 	struct plan *plan;
 	struct observed observed;
 	char confirmed[65];
-	char *files_trouble, *kernel_trouble; /* NULL: none */
-	bool files_dirty;                     /* until they could be read */
+	char *files_trouble, *kernel_trouble, *store_trouble; /* NULL: none */
+	bool files_dirty;                                     /* until they could be read */
 	bool suspended;
 	uint64_t resume_ns, next_ns, passes, operations;
 };
@@ -66,6 +66,7 @@ void recon_free(struct recon *r)
 	arena_free(r->pass);
 	free(r->files_trouble);
 	free(r->kernel_trouble);
+	free(r->store_trouble);
 	free(r);
 }
 
@@ -168,9 +169,26 @@ static void log_diags(const struct generation *g)
 	}
 }
 
-static void adopt(struct recon *r, struct generation *g)
+/* A store out of order is no fault of the configuration: it is told once, and tried again. */
+static void keep(struct recon *r, struct generation *g)
 {
 	struct error e = { 0 };
+	const char *text = generation_keep(g, &e) < 0 ? e.text : NULL;
+
+	if (text && !str_eq(r->store_trouble, text)) {
+		log_warning("last good configuration is kept in memory only: %s", text);
+		recon_event_add(r, "failure", "last good configuration", NULL, "%s", text);
+	} else if (!text && r->store_trouble) {
+		log_notice("last good configuration is kept on disk again");
+		recon_event_add(r, "configuration", "last good configuration", NULL,
+				"kept on disk again");
+	}
+	free(r->store_trouble);
+	r->store_trouble = text ? xstrdup(text) : NULL;
+}
+
+static void adopt(struct recon *r, struct generation *g)
+{
 	bool changed = !r->generation ||
 		       !str_eq(r->generation->desired.generation, g->desired.generation) ||
 		       !str_eq(r->generation->settings_text, g->settings_text);
@@ -185,8 +203,8 @@ static void adopt(struct recon *r, struct generation *g)
 				g->desired.file_count, g->desired.object_count,
 				g->desired.share_count, g->diags.errors);
 	}
-	if (changed && generation_keep(g, &e) < 0)
-		log_warning("last good configuration not kept: %s", e.text);
+	if (changed || r->store_trouble)
+		keep(r, g);
 	if (r->retired) {
 		generation_free(r->generation); /* no round came through since it was read */
 	} else {
@@ -316,7 +334,14 @@ static void state_changed(void *arg, const char *key, enum state before,
 			message);
 }
 
-static void finish(struct recon *r, uint64_t now_ns)
+static void due_by(struct recon *r, uint64_t ns)
+{
+	if (!r->next_ns || r->next_ns > ns)
+		r->next_ns = ns;
+}
+
+/* What the plan's own status cannot know. */
+static void complete_status(struct recon *r)
 {
 	struct status *st = r->plan->status;
 	struct timespec wall;
@@ -327,11 +352,16 @@ static void finish(struct recon *r, uint64_t now_ns)
 	st->suspended = r->suspended;
 	if (r->files_trouble)
 		st->converged = false;
+}
+
+static void finish(struct recon *r, uint64_t now_ns)
+{
+	complete_status(r);
 	r->next_ns = retry_next_ns(r->retry, now_ns);
-	if (r->plan->op_count && !r->next_ns)
-		r->next_ns = now_ns + STUCK_NS;
-	if (r->resume_ns && (!r->next_ns || r->resume_ns < r->next_ns))
-		r->next_ns = r->resume_ns;
+	if (r->plan->op_count)
+		due_by(r, now_ns + STUCK_NS);
+	if (r->resume_ns)
+		due_by(r, r->resume_ns);
 	r->passes++;
 }
 
@@ -345,6 +375,8 @@ static int rounds(struct recon *r, uint64_t now_ns, bool purge, struct error *e)
 		if (code < 0) { /* plan and status of the round before stay */
 			r->observed = before;
 			arena_free(a);
+			if (i > 0)
+				complete_status(r);
 			return code;
 		}
 		arena_free(r->pass);
@@ -375,8 +407,8 @@ static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge,
 		code = load_files(r, e);
 	if (r->generation) /* what was read before stays in force while the files cannot be read */
 		code = rounds(r, now_ns, purge, e);
-	if (r->files_dirty && (!r->next_ns || r->next_ns > now_ns + STUCK_NS))
-		r->next_ns = now_ns + STUCK_NS;
+	if (r->files_dirty)
+		due_by(r, now_ns + STUCK_NS);
 	if (code < 0) {
 		trouble_set(r, &r->kernel_trouble, e->text);
 		r->next_ns = now_ns + STUCK_NS;

@@ -17,8 +17,8 @@
 
 #include "bpf/tailcall_dispatcher.h"
 
-#define ROUNDS 61
-#define REPEAT 300000
+#define ROUNDS    61
+#define REPEAT    300000
 #define TARGET_NS 1.5
 
 struct chain {
@@ -62,8 +62,8 @@ static void configure(struct bpf_object *o, unsigned int members)
 		config->slots[i].proceed_on = 1u << 2; /* XDP_PASS */
 }
 
-static void load_chain(struct chain *c, const char *directory, const char *name, const char *program,
-		       unsigned int members)
+static void load_chain(struct chain *c, const char *directory, const char *name,
+		       const char *program, unsigned int members)
 {
 	struct bpf_program *p;
 
@@ -139,7 +139,8 @@ static double per_member(const struct figures *f)
 
 static void print(const struct figures *f, size_t n)
 {
-	printf("cost of a chain, ns per packet (BPF_PROG_TEST_RUN, least of %d x %d)\n\n", ROUNDS, REPEAT);
+	printf("cost of a chain, ns per packet (BPF_PROG_TEST_RUN, least of %d x %d)\n\n", ROUNDS,
+	       REPEAT);
 	printf("%8s %12s %12s %12s %18s\n", "members", "direct call", "tailcall", "empty slots",
 	       "more per member");
 	for (size_t i = 0; i < n; i++)

@@ -340,6 +340,40 @@ static void links_in_the_place_of_pins_are_not_followed(void **state)
 	assert_int_equal(observe_at(path).pin_count, 3);
 }
 
+/* A consumer that is root can make a directory, which no rename replaces. */
+static void directories_in_the_place_of_pins_give_way(void **state)
+{
+	const char *path = mount_writable("d"), *victim = world_path("run/victim");
+	struct op op = share_op(OP_SHARE_PIN, "d", path);
+	struct op_share_pin pin = share_pin("w", "b", 0660);
+	struct observed_mount m;
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(close(open(victim, O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(unlink(below(path, "w")), 0);
+	assert_int_equal(mkdir(below(path, "w"), 0700), 0);
+	assert_int_equal(mkdir(below(path, "w/x"), 0700), 0);
+	assert_int_equal(symlink(world_path("run"), below(path, "w/x/out")), 0);
+	assert_int_equal(bpf_obj_pin(world.map_a, below(path, "w/x/map")), 0);
+	assert_int_equal(mkdir(below(path, "~w"), 0700), 0);
+	assert_int_equal(mkdir(below(path, "~w/x"), 0700), 0);
+	op.share.pins = &pin;
+	op.share.pin_count = 1;
+	apply_fine(&op);
+	m = observe_at(path);
+	assert_int_equal(m.pin_count, 2);
+	assert_string_equal(m.pins[1].name, "w");
+	assert_int_equal(m.pins[1].map_id, world.id_b);
+	assert_owner(below(path, "w"), 0660);
+	assert_int_equal(stat(victim, &st), 0);
+	assert_int_equal(unlink(below(path, "w")), 0);
+	assert_int_equal(symlink(victim, below(path, "w")), 0);
+	apply_fine(&op);
+	assert_int_equal(observe_at(path).pins[1].map_id, world.id_b);
+	assert_int_equal(stat(victim, &st), 0);
+}
+
 static void a_file_mounted_over_a_pin_is_no_map(void **state)
 {
 	const char *path = mount_writable("d");
@@ -626,6 +660,7 @@ int main(void)
 		WORLD_TEST(left_over_temporary_pins_are_seen_and_in_nobodys_way),
 		WORLD_TEST(pins_owners_and_modes_are_repaired),
 		WORLD_TEST(links_in_the_place_of_pins_are_not_followed),
+		WORLD_TEST(directories_in_the_place_of_pins_give_way),
 		WORLD_TEST(a_file_mounted_over_a_pin_is_no_map),
 		WORLD_TEST(an_opened_seal_is_closed_again),
 		WORLD_TEST(a_sealed_share_is_replaced_without_a_gap),

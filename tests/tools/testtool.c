@@ -23,8 +23,8 @@
 #include "tools/xsk.h"
 
 #define EXIT_DENIED 3
-#define FRAME_SIZE 64
-#define FRAME_TYPE 0x88b5 /* IEEE 802 local experimental */
+#define FRAME_SIZE  64
+#define FRAME_TYPE  0x88b5 /* IEEE 802 local experimental */
 
 static int fail(const char *what)
 {
@@ -84,8 +84,13 @@ static void frame_make_udp(unsigned char frame[FRAME_SIZE], uint32_t number, uin
 {
 	struct ethhdr *eth = (struct ethhdr *)frame;
 	struct iphdr ip = {
-		.version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP,
-		.tot_len = htons(FRAME_SIZE - sizeof(*eth)), .saddr = source, .daddr = htonl(0x0a000001),
+		.version = 4,
+		.ihl = 5,
+		.ttl = 64,
+		.protocol = IPPROTO_UDP,
+		.tot_len = htons(FRAME_SIZE - sizeof(*eth)),
+		.saddr = source,
+		.daddr = htonl(0x0a000001),
 	};
 
 	frame_make(frame, 0);
@@ -99,7 +104,8 @@ static void frame_make_udp(unsigned char frame[FRAME_SIZE], uint32_t number, uin
  * COUNT 0: until SIGTERM. Numbers go on from FIRST. Prints how many were handed to the interface.
  * source NULL: no IP at all.
  */
-static int send_frames(const char *interface, const char *number, uint32_t first, const char *source)
+static int send_frames(const char *interface, const char *number, uint32_t first,
+		       const char *source)
 {
 	uint64_t count = strtoull(number, NULL, 10), sent = 0;
 	unsigned char frame[FRAME_SIZE];
@@ -211,7 +217,8 @@ static int cmd_get(char **argv)
 	value = calloc(1, value_room(&info) + 8);
 	if (!value || bpf_map_lookup_elem(fd, key, value) < 0)
 		return fail("lookup");
-	for (size_t at = 0; at + info.value_size <= value_room(&info); at += (info.value_size + 7u) & ~7u) {
+	for (size_t at = 0; at + info.value_size <= value_room(&info);
+	     at += (info.value_size + 7u) & ~7u) {
 		uint64_t number = 0;
 
 		memcpy(&number, value + at + offset, size);
@@ -275,7 +282,8 @@ static int cmd_trace(char **argv)
 	first = trace.count > TEST_TRACE_RECORDS ? trace.count - TEST_TRACE_RECORDS : 0;
 	for (uint32_t i = first; i < trace.count; i++) {
 		const struct test_trace_record *r = &trace.records[i % TEST_TRACE_RECORDS];
-		const struct test_trace_record *before = &trace.records[(i - 1) % TEST_TRACE_RECORDS];
+		const struct test_trace_record *before =
+			&trace.records[(i - 1) % TEST_TRACE_RECORDS];
 
 		if (i == first || before->packet != r->packet)
 			printf("%s%u:", i == first ? "" : "\n", r->packet);
@@ -312,8 +320,8 @@ static const struct {
 	int (*run)(char **argv);
 } commands[] = {
 	{ "send", 3, cmd_send }, { "send-udp", 3, cmd_send_udp }, { "open", 2, cmd_open },
-	{ "get", 4, cmd_get },	 { "put", 3, cmd_put },		  { "put-ro", 3, cmd_put_ro },
-	{ "pin", 2, cmd_pin },	 { "trace", 1, cmd_trace },	  { "receive", 3, cmd_receive },
+	{ "get", 4, cmd_get },   { "put", 3, cmd_put },           { "put-ro", 3, cmd_put_ro },
+	{ "pin", 2, cmd_pin },   { "trace", 1, cmd_trace },       { "receive", 3, cmd_receive },
 };
 
 int main(int argc, char **argv)
@@ -321,8 +329,9 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name) && argc - 2 == commands[i].arguments)
 			return commands[i].run(argv + 2);
-	fprintf(stderr, "usage: testtool send INTERFACE COUNT FIRST | send-udp INTERFACE COUNT SOURCE |\n"
-			"       open PIN ro|rw | get PIN KEY OFFSET SIZE | put PIN KEY VALUE |\n"
-			"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT\n");
+	fprintf(stderr,
+		"usage: testtool send INTERFACE COUNT FIRST | send-udp INTERFACE COUNT SOURCE |\n"
+		"       open PIN ro|rw | get PIN KEY OFFSET SIZE | put PIN KEY VALUE |\n"
+		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT\n");
 	return 2;
 }

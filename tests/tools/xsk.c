@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FRAMES 64u
+#define FRAMES      64u
 #define FRAME_BYTES 4096u
 
 struct ring {
@@ -22,7 +22,8 @@ struct ring {
 	void *entries;
 };
 
-static int ring_map(int fd, const struct xdp_ring_offset *at, size_t entry, off_t place, struct ring *ret)
+static int ring_map(int fd, const struct xdp_ring_offset *at, size_t entry, off_t place,
+		    struct ring *ret)
 {
 	char *start = mmap(NULL, at->desc + FRAMES * entry, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_POPULATE, fd, place);
@@ -41,7 +42,8 @@ static int umem_register(int fd)
 {
 	uint32_t size = FRAMES;
 	struct xdp_umem_reg umem = { .len = FRAMES * FRAME_BYTES, .chunk_size = FRAME_BYTES };
-	void *memory = mmap(NULL, umem.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory =
+		mmap(NULL, umem.len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		return -1;
