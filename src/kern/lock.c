@@ -63,7 +63,8 @@ int lock_take(const char *run_dir, struct lock *ret, pid_t *ret_pid, struct erro
 	}
 	/* Consumers traverse the run directory whatever the umask was when it was made. */
 	if (fchmod(parent, 0755) < 0 || fchmod(fd, 0700) < 0)
-		return error_set(e, -errno, "cannot set the mode of %s: %s", path, error_string(errno));
+		return error_set(e, -errno, "cannot set the mode of %s: %s", path,
+				 error_string(errno));
 	pid_write(fd);
 	ret->run_fd = take_fd(fd);
 	return 0;
@@ -79,7 +80,8 @@ int lock_take_bpffs(struct lock *l, const char *bpffs_dir, struct error *e)
 	if (fd < 0)
 		return error_set(e, -errno, "cannot open %s: %s", bpffs_dir, error_string(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return error_set(e, -errno, "%s is in use by another bpfshared with another run directory",
+		return error_set(e, -errno,
+				 "%s is in use by another bpfshared with another run directory",
 				 bpffs_dir);
 	l->bpffs_fd = take_fd(fd);
 	return 0;

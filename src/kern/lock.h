@@ -14,7 +14,10 @@ struct lock {
 	int run_fd, bpffs_fd; /* -1: not held */
 };
 
-#define LOCK_NONE { -1, -1 }
+#define LOCK_NONE      \
+	{              \
+		-1, -1 \
+	}
 
 /* Creates run_dir (0755) and run_dir/lock. -EWOULDBLOCK: held; *ret_pid is the holder's, 0 if unknown. */
 int lock_take(const char *run_dir, struct lock *ret, pid_t *ret_pid, struct error *e);

@@ -293,10 +293,12 @@ static bool slot_is_missing(const struct slot *s)
 	return !s->version && !s->id;
 }
 
+/* What runs of a root without pins is not known, so it goes only for all that is declared. */
 static const struct slot *find_holder(const struct chain *c, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (slot_is_missing(&c->slots[i]) && c->slots[i].on_missing == ON_MISSING_HOLD)
+		if (slot_is_missing(&c->slots[i]) &&
+		    (c->slots[i].on_missing == ON_MISSING_HOLD || c->live.kind == LIVE_LOST))
 			return &c->slots[i];
 	return NULL;
 }
@@ -312,11 +314,15 @@ static void hold(struct planner *p, struct chain *c, size_t n, const struct slot
 		if (slot_is_missing(&c->slots[i]))
 			leave_out(p, &c->slots[i]);
 	}
-	condition_set(&why, STATE_PENDING, REASON_CHAIN_HELD,
-		      arena_printf(p->a,
-				   "the chain of %s stays as it is until %s/%s has a version that "
-				   "can run (on_missing: hold)",
-				   c->interface->name, holder->instance, holder->program));
+	condition_set(
+		&why, STATE_PENDING, REASON_CHAIN_HELD,
+		arena_printf(p->a,
+			     "the chain of %s stays as it is until %s/%s has a version that "
+			     "can run (%s)",
+			     c->interface->name, holder->instance, holder->program,
+			     holder->on_missing == ON_MISSING_HOLD ?
+				     "on_missing: hold" :
+				     "its pins are gone, so its members cannot be kept one by one"));
 	chain_stop(c, false, &why);
 }
 

@@ -112,6 +112,7 @@ static void load_programs(struct kern_fake *k, const struct op_object *op, struc
 		const struct elf_program *e =
 			elf_find_program(op->decl->source->elf, op->programs[i]);
 
+		p->ours = true;
 		p->instance = o->instance;
 		p->version = o->version;
 		p->frags = op->meta.frags && e && e->frags;
@@ -208,12 +209,14 @@ static bool fill_slot(struct kern_fake *k, struct fake_chain *c, uint32_t slot,
 static void chain_build(struct kern_fake *k, const struct op *op, struct op_result *ret)
 {
 	const struct op_chain *from = &op->chain;
+	struct fake_program *p = fake_add_program(k, "bpfshare_chain");
 	struct fake_chain c = {
-		.id = fake_add_program(k, "bpfshare_chain")->id,
+		.id = p->id,
 		.meta = fake_copy_chain(k->a, &from->meta),
 	};
 	struct fake_chain *at;
 
+	p->ours = true;
 	c.slots = arena_calloc(k->a, from->member_count, sizeof(*c.slots));
 	for (uint32_t i = 0; i < from->member_count; i++)
 		if (from->members[i].instance &&

@@ -149,7 +149,8 @@ static void observe_interfaces(const struct kern_fake *k, struct arena *a, struc
 				(struct observed_program){ .id = p->id,
 							   .name = arena_strdup(a, p->name),
 							   .tag = "0123456789abcdef",
-							   .type = BPF_PROG_TYPE_XDP };
+							   .type = BPF_PROG_TYPE_XDP,
+							   .ours = p->ours };
 	}
 	sort(ret->interfaces, ret->interface_count, sizeof(*ret->interfaces), by_ifindex);
 	sort(ret->programs, ret->program_count, sizeof(*ret->programs), by_program);
@@ -256,17 +257,11 @@ static void add_chain(const struct kern_fake *k, struct strbuf *b, const struct 
 	}
 }
 
-/* What is not pinned cannot be told from anybody's. */
 static bool is_ours(const struct kern_fake *k, const struct fake_interface *i)
 {
 	const struct fake_program *p = fake_find_program(k, i->o.xdp_id);
-	const struct fake_chain *c = fake_find_chain(k, i->o.xdp_id);
 
-	if (c)
-		return c->has_dir;
-	return p && p->instance &&
-	       fake_program_id(k, &(struct program_ref){ p->instance, p->version, p->name }) ==
-		       p->id;
+	return p && p->ours;
 }
 
 static const char *name_map(const struct kern_fake *k, struct arena *a, uint32_t id)

@@ -10,6 +10,7 @@ struct fake_program {
 	uint32_t id;
 	const char *name, *instance, *version;
 	bool frags;
+	bool ours; /* it carries the mark that outlives its pins */
 };
 
 struct fake_pin {
