@@ -9,7 +9,7 @@ set -l commands check plan status show wait reload confirm events suspend resume
 complete -c bpfsharectl -f
 complete -c bpfsharectl -l run-dir -x -a '(__fish_complete_directories)' -d 'Run directory of the daemon'
 complete -c bpfsharectl -l json -d 'JSON instead of text'
-complete -c bpfsharectl -l help -d 'Show help'
+complete -c bpfsharectl -s h -l help -d 'Show help'
 complete -c bpfsharectl -l version -d 'Show the version'
 
 set -l none "not __fish_seen_subcommand_from $commands"

@@ -2,6 +2,7 @@
 /* Heap memory for what outlives a pass; these abort instead of returning NULL. */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/macros.h"
@@ -10,5 +11,6 @@ void *xcalloc(size_t count, size_t size);
 void *xrealloc(void *p, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *fmt, ...) printf_like(1, 2);
+char *xvasprintf(const char *fmt, va_list args) printf_like(1, 0);
 
 #define xnew(type) ((type *)xcalloc(1, sizeof(type)))

@@ -20,7 +20,7 @@ int ask_start(const struct cli *c, enum ask_socket socket, const char *method, j
 /* Says on stderr why there was no answer; returns the exit code. */
 int ask_failed(const struct cli *c, enum ask_socket socket, const struct error *e);
 /* The same for an answer that is an error. */
-int ask_refused(const struct varlink_answer *answer);
+int ask_refused(const struct cli *c, const struct varlink_answer *answer);
 
 bool ask_is_absent(int code); /* -errno of ask_start(): nobody listens */
 

@@ -50,10 +50,17 @@ struct string_list cli_conf_dirs(struct cli *c);
 /* "90", "90s", "5m", "2h", "1.5"; false unless it is one of these. */
 bool cli_parse_duration(const char *s, double *ret_seconds);
 
-/* "bpfsharectl: text" on stderr; returns code. */
-int cli_fail(int code, const char *fmt, ...) printf_like(2, 3);
-/* Wrong usage: the same with a pointer to the help. */
-int cli_usage(const char *fmt, ...) printf_like(1, 2);
+/*
+ * "bpfsharectl: text" on stderr, without control characters; returns code. With --json also
+ * {"error": "text"} as a line on stdout.
+ */
+int cli_fail(const struct cli *c, int code, const char *fmt, ...) printf_like(3, 4);
+/* Wrong usage: the same with a pointer to the help; returns EXIT_USAGE. */
+int cli_usage(const struct cli *c, const char *fmt, ...) printf_like(2, 3);
+/* Only the line on stderr: nothing failed, or the JSON of the command has been printed. */
+void cli_warn(const char *fmt, ...) printf_like(1, 2);
 
+/* The text as JSON; null for NULL, and '?' for what JSON cannot hold. */
+json_t *cli_json_string(const char *s);
 void cli_print_json(const json_t *j);
 void cli_print_text(const struct strbuf *text);

@@ -4,6 +4,9 @@
 
 #include "cli/ask.h"
 
+/* The daemon takes no more. */
+#define SUSPEND_MOST_S (3600.0 * 87600)
+
 /* Prints the answer as JSON, or says in words whether the node converged. */
 static int change(const struct cli *c, const char *method, json_t *parameters, json_t **ret)
 {
@@ -15,7 +18,7 @@ static int change(const struct cli *c, const char *method, json_t *parameters, j
 		return r;
 	warning = json_string_value(json_object_get(answer, "warning"));
 	if (warning)
-		(void)cli_fail(0, "%s", warning);
+		cli_warn("%s", warning);
 	if (c->json)
 		cli_print_json(answer);
 	*ret = answer;
@@ -68,9 +71,13 @@ int command_suspend(struct cli *c)
 	double seconds = 0;
 	int r;
 
-	if (c->duration && (!cli_parse_duration(c->duration, &seconds) || seconds < 1))
-		return cli_usage("--for takes a time of at least 1 s like 90, 5m or 2h, not '%s'",
-				 c->duration);
+	if (c->duration &&
+	    (!cli_parse_duration(c->duration, &seconds) || seconds < 1 || seconds > SUSPEND_MOST_S))
+		return cli_usage(
+			c,
+			"--for takes a time from 1 s to 87600h (ten years), like 90, 5m or "
+			"2h, not '%s'",
+			c->duration);
 	r = change(c, "Suspend", json_pack("{s:I}", "seconds", (json_int_t)seconds), &answer);
 	if (r == 0 && !c->json)
 		(void)printf("suspended %s; 'bpfsharectl resume' ends it\n",

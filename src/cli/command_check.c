@@ -40,12 +40,14 @@ static json_t *diags_json(const struct diags *d)
 	for (size_t i = 0; i < d->list.n; i++) {
 		const struct diag *row = &d->list.v[i];
 
-		(void)json_array_append_new(
-			list, json_pack("{s:s,s:s?,s:o,s:o,s:s,s:s?}", "level",
-					level_name(row->level), "file", row->origin.file, "line",
-					number_or_null(row->origin.line), "column",
-					number_or_null(row->origin.column), "message", row->message,
-					"hint", row->hint));
+		(void)json_array_append_new(list,
+					    json_pack("{s:s,s:o,s:o,s:o,s:o,s:o}", "level",
+						      level_name(row->level), "file",
+						      cli_json_string(row->origin.file), "line",
+						      number_or_null(row->origin.line), "column",
+						      number_or_null(row->origin.column), "message",
+						      cli_json_string(row->message), "hint",
+						      cli_json_string(row->hint)));
 	}
 	return list;
 }
@@ -55,9 +57,9 @@ static json_t *files_json(const struct desired *d)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < d->file_count; i++)
-		(void)json_array_append_new(list, json_pack("{s:s,s:s}", "path", d->files[i].path,
-							    "state",
-							    file_state_names[d->files[i].state]));
+		(void)json_array_append_new(
+			list, json_pack("{s:o,s:s}", "path", cli_json_string(d->files[i].path),
+					"state", file_state_names[d->files[i].state]));
 	return list;
 }
 
@@ -92,9 +94,10 @@ static void say_text(const struct cli *c, const struct subject *s, const struct 
 
 static void say_json(const struct subject *s, const struct generation *g, const struct diags *d)
 {
-	json_t *j = json_pack("{s:i,s:s,s:b,s:s,s:o,s:o}", "format", 1, "name", s->name, "valid",
-			      d->errors == 0, "generation", g->desired.generation, "files",
-			      files_json(&g->desired), "diagnostics", diags_json(d));
+	json_t *j = json_pack("{s:i,s:o,s:b,s:s,s:o,s:o}", "format", 1, "name",
+			      cli_json_string(s->name), "valid", d->errors == 0, "generation",
+			      g->desired.generation, "files", files_json(&g->desired),
+			      "diagnostics", diags_json(d));
 
 	cli_print_json(j);
 	json_decref(j);
@@ -144,9 +147,9 @@ static int judge(const struct cli *c, const struct subject *s)
 	if (r == 0)
 		r = loader_load(l, NULL, 0, &g, &e);
 	if (r < 0)
-		return cli_fail(EXIT_FAULT, "%s", e.text);
+		return cli_fail(c, EXIT_FAULT, "%s", e.text);
 	if (g->unknown)
-		return cli_fail(EXIT_FAULT, "%s", g->unknown);
+		return cli_fail(c, EXIT_FAULT, "%s", g->unknown);
 	diags_init(&shown, c->arena);
 	select_diags(s, &g->diags, &shown);
 	if (c->json)
@@ -154,10 +157,9 @@ static int judge(const struct cli *c, const struct subject *s)
 	else
 		say_text(c, s, g, &shown);
 	if (shown.errors && s->overlay.alone)
-		(void)cli_fail(0,
-			       "%s was judged alone; to judge it among other files, check its "
-			       "directory, or give its future place with --as",
-			       s->name);
+		cli_warn("%s was judged alone; to judge it among other files, check its "
+			 "directory, or give its future place with --as",
+			 s->name);
 	return shown.errors ? EXIT_FAULT : 0;
 }
 
@@ -197,14 +199,17 @@ static int check_file(const struct cli *c, const char *file)
 
 	name = name ? name + 1 : place;
 	if (!str_ends(name, ".yaml") && !str_ends(name, ".yml"))
-		return cli_usage("%s: names of configuration files end in .yaml or .yml; give the "
+		return cli_usage(c,
+				 "%s: names of configuration files end in .yaml or .yml; give the "
 				 "name that it will have with --as",
 				 place);
 	if (!realpath(directory_of(c, place), real))
-		return cli_fail(EXIT_FAULT, "%s: %s", directory_of(c, place), error_string(errno));
+		return cli_fail(c, EXIT_FAULT, "%s: %s", directory_of(c, place),
+				error_string(errno));
 	s.directories = one(c, arena_strdup(c->arena, real));
 	s.overlay.path = arena_printf(c->arena, "%s/%s", real, name);
-	s.overlay.file = file;
+	/* At its own place it is read as the daemon reads it, which does not follow every link. */
+	s.overlay.file = c->as ? file : NULL;
 	s.overlay.alone = !c->as && !is_default_directory(real);
 	return judge(c, &s);
 }
@@ -221,8 +226,9 @@ static int check_arguments(const struct cli *c)
 		const char *argument = c->arguments[i];
 
 		code = 0;
-		if (stat(argument, &st) < 0)
-			code = cli_fail(EXIT_FAULT, "%s: %s", argument, error_string(errno));
+		/* A link to nowhere is there: what it is worth is for the judgement to say. */
+		if (stat(argument, &st) < 0 && lstat(argument, &st) < 0)
+			code = cli_fail(c, EXIT_FAULT, "%s: %s", argument, error_string(errno));
 		else if (S_ISDIR(st.st_mode))
 			s.directories.v[s.directories.n++] = argument;
 		else
@@ -239,10 +245,10 @@ int command_check(struct cli *c)
 	struct stat st;
 
 	if (c->json && c->dump)
-		return cli_usage("--dump prints YAML: --json does not go with it");
+		return cli_usage(c, "--dump prints YAML: --json does not go with it");
 	if (c->as &&
 	    (c->argument_count != 1 || (stat(c->arguments[0], &st) == 0 && S_ISDIR(st.st_mode))))
-		return cli_usage("--as takes exactly one FILE");
+		return cli_usage(c, "--as takes exactly one FILE");
 	if (c->argument_count)
 		return check_arguments(c);
 	s.directories = cli_conf_dirs(c);

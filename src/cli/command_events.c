@@ -36,7 +36,7 @@ int command_events(struct cli *c)
 		if (r < 0)
 			break;
 		if (answer.error[0])
-			r = ask_refused(&answer);
+			r = ask_refused(c, &answer);
 		else
 			print_events(c, json_object_get(answer.parameters, "events"));
 		more = answer.continues;

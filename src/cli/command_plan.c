@@ -88,30 +88,28 @@ static int make_plan(struct session *s, struct error *e)
 	return 0;
 }
 
+/* Files with faults keep their last good version: the plan is without what they ask for now. */
 static int show(struct session *s)
 {
 	cleanup(strbuf_done) struct strbuf text = { 0 };
 	json_t *plan = report_plan(s->plan);
+	size_t errors = s->generation->diags.errors;
 
 	if (s->cli->json) {
+		(void)json_object_set_new(plan, "errors", json_integer((json_int_t)errors));
 		cli_print_json(plan);
 	} else {
 		render_plan(plan, &text);
 		cli_print_text(&text);
 	}
 	json_decref(plan);
+	if (errors) {
+		cli_warn("the configuration has %zu error%s, so some of it does not count here; "
+			 "see 'bpfsharectl check'",
+			 errors, errors == 1 ? "" : "s");
+		return EXIT_FAULT;
+	}
 	return s->plan->op_count || s->plan->held_count ? EXIT_CHANGES : 0;
-}
-
-/* Files with faults keep their last good version: the plan is without what they ask for now. */
-static void warn_of_faults(const struct generation *g)
-{
-	if (g->diags.errors)
-		(void)cli_fail(
-			0,
-			"the configuration has %zu errors, so some of it does not count here; "
-			"see 'bpfsharectl check'",
-			g->diags.errors);
 }
 
 int command_plan(struct cli *c)
@@ -120,11 +118,10 @@ int command_plan(struct cli *c)
 	struct error e = { 0 };
 
 	if (geteuid() != 0)
-		return cli_fail(EXIT_FAULT,
+		return cli_fail(c, EXIT_FAULT,
 				"'plan' looks into the kernel, which only root may: run "
 				"it with sudo; 'check' works without");
 	if (make_plan(&s, &e) < 0)
-		return cli_fail(EXIT_FAULT, "%s", e.text);
-	warn_of_faults(s.generation);
+		return cli_fail(c, EXIT_FAULT, "%s", e.text);
 	return show(&s);
 }

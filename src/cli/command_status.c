@@ -9,7 +9,7 @@ static json_t *names_of(const struct cli *c)
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < c->argument_count; i++)
-		(void)json_array_append_new(names, json_string(c->arguments[i]));
+		(void)json_array_append_new(names, cli_json_string(c->arguments[i]));
 	return json_pack("{s:o}", "names", names);
 }
 
@@ -28,15 +28,17 @@ static bool is_in(const json_t *list, const char *name)
 	return false;
 }
 
+/* The status has been printed, so on stderr alone. */
 static int check_names(const struct cli *c, const json_t *status)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < c->argument_count; i++)
 		if (!is_in(json_object_get(status, "objects"), c->arguments[i]) &&
-		    !is_in(json_object_get(status, "shares"), c->arguments[i]))
-			r = cli_fail(EXIT_FAULT, "no object or share is called '%s'",
-				     c->arguments[i]);
+		    !is_in(json_object_get(status, "shares"), c->arguments[i])) {
+			cli_warn("no object or share is called '%s'", c->arguments[i]);
+			r = EXIT_FAULT;
+		}
 	return r;
 }
 
@@ -95,13 +97,14 @@ int command_show(struct cli *c)
 	const char *name = c->arguments[0];
 	json_t *answer = NULL;
 	const json_t *status;
-	int r = ask(c, ASK_STATUS, "GetStatus", NULL, &answer);
+	int r = ask(c, ASK_STATUS, "GetStatus",
+		    json_pack("{s:[s],s:b,s:b}", "names", name, "fresh", 1, "entries", 1), &answer);
 
 	if (r != 0)
 		return r;
 	status = json_object_get(answer, "status");
 	if (!render_show(status, name, &text))
-		r = cli_fail(EXIT_FAULT,
+		r = cli_fail(c, EXIT_FAULT,
 			     "no interface with a chain, object or share is called '%s'; see "
 			     "'bpfsharectl status'",
 			     name);

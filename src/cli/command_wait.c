@@ -13,6 +13,8 @@
 #define WAIT_DEFAULT_S 60.0
 #define WAIT_MOST_S    86400.0
 #define RECONNECT_MS   50
+/* SHA-256, in hexadecimal digits. */
+#define GENERATION_LENGTH 64
 /* A pass that is under way when the time is up may be a long one. */
 #define GRACE_S 10.0
 
@@ -29,7 +31,7 @@ static json_t *request(const struct cli *c, double left)
 	json_t *parameters = json_pack("{s:f,s:b}", "timeout_s", left, "ready", c->ready);
 
 	if (c->generation)
-		(void)json_object_set_new(parameters, "generation", json_string(c->generation));
+		(void)json_object_set_new(parameters, "generation", cli_json_string(c->generation));
 	return parameters;
 }
 
@@ -127,10 +129,10 @@ static int timed_out(const struct cli *c, const struct varlink_answer *answer)
 	const char *message = json_string_value(json_object_get(answer->parameters, "message"));
 
 	if (c->generation && generation && !str_starts(generation, c->generation))
-		(void)cli_fail(EXIT_TIMEOUT, "timed out: the generation is %s, not %s", generation,
-			       c->generation);
+		(void)cli_fail(c, EXIT_TIMEOUT, "timed out: the generation is %s, not %s",
+			       generation, c->generation);
 	else
-		(void)cli_fail(EXIT_TIMEOUT, "timed out before the node converged%s%s",
+		(void)cli_fail(c, EXIT_TIMEOUT, "timed out before the node converged%s%s",
 			       message ? ": " : "", message ? message : "");
 	explain_all(c);
 	return EXIT_TIMEOUT;
@@ -148,6 +150,14 @@ static int say(const struct cli *c, const struct varlink_answer *answer)
 	return 0;
 }
 
+/* Or the beginning of one. */
+static bool is_generation(const char *s)
+{
+	size_t n = strlen(s);
+
+	return n >= 1 && n <= GENERATION_LENGTH && strspn(s, "0123456789abcdef") == n;
+}
+
 int command_wait(struct cli *c)
 {
 	struct varlink_answer answer = { 0 };
@@ -156,18 +166,21 @@ int command_wait(struct cli *c)
 	int r;
 
 	if (c->timeout && (!cli_parse_duration(c->timeout, &timeout) || timeout > WAIT_MOST_S))
-		return cli_usage("--timeout takes seconds up to 86400, not '%s'", c->timeout);
-	if (c->generation && (!*c->generation || strlen(c->generation) > 64))
-		return cli_usage("--generation takes the hash that 'check' and 'status' print");
+		return cli_usage(c, "--timeout takes seconds up to 86400, not '%s'", c->timeout);
+	if (c->generation && !is_generation(c->generation))
+		return cli_usage(c,
+				 "--generation takes the hash that 'check' and 'status' print, or "
+				 "its beginning: 1 to 64 characters 0-9 and a-f, not '%s'",
+				 c->generation);
 	r = wait_until(c, now_s() + timeout, &answer, &e);
 	if (r == -ETIMEDOUT)
-		return cli_fail(EXIT_TIMEOUT, "timed out: %s", e.text);
+		return cli_fail(c, EXIT_TIMEOUT, "timed out: %s", e.text);
 	if (r < 0)
 		return ask_failed(c, ASK_STATUS, &e);
 	if (str_ends(answer.error, ".TimedOut"))
 		r = timed_out(c, &answer);
 	else if (answer.error[0])
-		r = ask_refused(&answer);
+		r = ask_refused(c, &answer);
 	else
 		r = say(c, &answer);
 	varlink_answer_done(&answer);

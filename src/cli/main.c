@@ -5,12 +5,12 @@
  * over the sockets of recon/varlink.h (ask.c).
  */
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "config/utf8.h"
 
 enum {
 	OPTION_RUN_DIR = 256,
@@ -77,7 +77,8 @@ static const struct command {
 	  "\n"
 	  "  --conf-dir DIR, --config FILE, --state-dir DIR, --bpffs DIR, --run-dir DIR\n"
 	  "\n"
-	  "Exit status: 0 nothing would change, 2 something would, 1 error.\n",
+	  "Exit status: 0 nothing would change, 2 something would, 1 error, also in the\n"
+	  "configuration: then the plan is that of the rest.\n",
 	  command_plan, OF_PATHS, 0, 0 },
 	{ "status", "[NAME]...", "state of all objects and shares, or of these",
 	  "Prints a short table. With --json, everything there is to know.\n", command_status, 0, 0,
@@ -114,44 +115,16 @@ static const struct command {
 	{ "resume", "", "end suspend and purge", "", command_resume, 0, 0, 0 },
 	{ "purge", "", "remove everything that bpfshare made",
 	  "A running daemon is suspended until 'bpfsharectl resume'. Without a daemon, this is\n"
-	  "done here and needs root. A daemon of other than the default directories is described\n"
-	  "by its options:\n"
-	  "\n"
-	  "  --conf-dir DIR, --config FILE, --state-dir DIR, --bpffs DIR, --run-dir DIR\n",
+	  "done here, needs root, and removes its directory on the bpf file system as well. A daemon\n"
+	  "of other than the default directories is described by its options --run-dir DIR and\n"
+	  "--bpffs DIR; the others of 'plan' may be given, too, but no configuration is read.\n",
 	  command_purge, OF_PATHS, 0, 0 },
 	{ "features", "", "what this kernel can do", "Probes as root, else asks the daemon.\n",
 	  command_features, OF(OPTION_BPFFS), 0, 0 },
 	{ "map", "", NULL, "", command_map, 0, 0, NO_LIMIT },
 };
 
-/* --- messages ------------------------------------------------------------------- */
-
-static void printf_like(1, 0) complain(const char *fmt, va_list args, const char *end)
-{
-	(void)fputs("bpfsharectl: ", stderr);
-	(void)vfprintf(stderr, fmt, args);
-	(void)fputs(end, stderr);
-}
-
-int cli_fail(int code, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	complain(fmt, args, "\n");
-	va_end(args);
-	return code;
-}
-
-int cli_usage(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	complain(fmt, args, "\nTry 'bpfsharectl --help'.\n");
-	va_end(args);
-	return EXIT_USAGE;
-}
+/* --- help ----------------------------------------------------------------------- */
 
 static void help_all(void)
 {
@@ -163,7 +136,7 @@ static void help_all(void)
 	(void)puts("\n"
 		   "  --run-dir DIR  run directory of the daemon (" DEFAULT_RUN_DIR ")\n"
 		   "  --json         JSON instead of text\n"
-		   "  --help         this, or the help of a COMMAND\n"
+		   "  -h, --help     this, or the help of a COMMAND\n"
 		   "  --version\n"
 		   "\n"
 		   "Options may stand anywhere. Exit status: 0 success, 1 error, 2 'plan' has "
@@ -249,7 +222,7 @@ static const struct command *command_find(const char *name)
 	return NULL;
 }
 
-static int unknown_command(const char *name)
+static int unknown_command(const struct cli *c, const char *name)
 {
 	const char *names[ARRAY_SIZE(commands)], *guess;
 
@@ -257,8 +230,8 @@ static int unknown_command(const char *name)
 		names[i] = commands[i].name;
 	guess = str_suggest(name, names, ARRAY_SIZE(names));
 	if (guess)
-		return cli_usage("unknown command '%s'; did you mean '%s'?", name, guess);
-	return cli_usage("unknown command '%s'", name);
+		return cli_usage(c, "unknown command '%s'; did you mean '%s'?", name, guess);
+	return cli_usage(c, "unknown command '%s'", name);
 }
 
 static const char *option_name(unsigned int bit)
@@ -283,10 +256,10 @@ static int dispatch(struct cli *c, unsigned int given, bool help)
 		return 0;
 	}
 	if (!name)
-		return cli_usage("no command given");
+		return cli_usage(c, "no command given");
 	command = command_find(name);
 	if (!command)
-		return unknown_command(name);
+		return unknown_command(c, name);
 	if (help) {
 		help_command(command);
 		return 0;
@@ -294,22 +267,105 @@ static int dispatch(struct cli *c, unsigned int given, bool help)
 	c->arguments++;
 	c->argument_count--;
 	if (given & ~command->options)
-		return cli_usage("'%s' does not take --%s", name,
+		return cli_usage(c, "'%s' does not take --%s", name,
 				 option_name(given & ~command->options &
 					     -(given & ~command->options)));
 	if (c->argument_count < command->least)
-		return cli_usage("'%s' needs %s", name, command->arguments);
+		return cli_usage(c, "'%s' needs %s", name, command->arguments);
 	if (c->argument_count > command->most)
-		return cli_usage("'%s' does not take '%s'", name, c->arguments[command->most]);
+		return cli_usage(c, "'%s' does not take '%s'", name, c->arguments[command->most]);
 	return command->run(c);
 }
 
 int command_map(struct cli *c)
 {
-	(void)c;
-	return cli_fail(EXIT_FAULT,
+	return cli_fail(c, EXIT_FAULT,
 			"'map' is not supported by this version; read the maps of a share "
 			"with bpftool or bpf_obj_get_opts()");
+}
+
+/* --- the command line ------------------------------------------------------------- */
+
+/* What getopt_long() did not take, as it was written, without "=VALUE". */
+static const char *option_written(const struct cli *c, const char *argument)
+{
+	return arena_strndup(c->arena, argument, strcspn(argument, "="));
+}
+
+static const char *unknown_option(const struct cli *c, const char *written)
+{
+	const char *names[ARRAY_SIZE(options)], *guess;
+	size_t n = 0, meant = 0;
+
+	for (; options[n].name; n++) {
+		names[n] = options[n].name;
+		meant += str_starts(options[n].name, written + 2) ? 1 : 0;
+	}
+	if (meant > 1)
+		return arena_printf(c->arena, "'%s' is the beginning of several options", written);
+	guess = str_suggest(written + 2, names, n);
+	if (guess)
+		return arena_printf(c->arena, "unknown option '%s'; did you mean '--%s'?", written,
+				    guess);
+	return arena_printf(c->arena, "unknown option '%s'", written);
+}
+
+/* What is wrong, after getopt_long() gave '?' or ':'. */
+static const char *option_fault(const struct cli *c, int result, const char *argument)
+{
+	if (result == ':')
+		return arena_printf(c->arena, "option '%s' needs a value", argument);
+	if (optopt >= OPTION_RUN_DIR)
+		return arena_printf(c->arena, "option '%s' takes no value",
+				    option_written(c, argument));
+	if (optopt)
+		return arena_printf(c->arena, "unknown option '-%c'", optopt);
+	return unknown_option(c, option_written(c, argument));
+}
+
+/* What is no text could neither be printed nor be sent to the daemon. */
+static const char *text_fault(const struct cli *c, char **argv)
+{
+	for (size_t i = 1; argv[i]; i++) {
+		const char *s = argv[i];
+		size_t left = strlen(s), n;
+		uint32_t character;
+
+		for (; left; s += n, left -= n) {
+			n = utf8_decode(s, left, &character);
+			if (!n)
+				return arena_printf(c->arena, "argument %zu, '%s', is not UTF-8", i,
+						    argv[i]);
+		}
+	}
+	return NULL;
+}
+
+struct parsed {
+	unsigned int given; /* options that belong to certain commands */
+	bool help, version;
+	const char *fault; /* the first */
+};
+
+/* To the end even after a fault: --json may still come. */
+static void parse(struct cli *c, int argc, char **argv, struct parsed *ret)
+{
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if ((option == '?' || option == ':') && !ret->fault)
+			ret->fault = option_fault(c, option, argv[optind - 1]);
+		store(c, option, optarg);
+		ret->help |= option == OPTION_HELP || option == 'h';
+		ret->version |= option == OPTION_VERSION;
+		if (option >= OPTION_CONF_DIR)
+			ret->given |= OF(option);
+	}
+	c->arguments = (const char **)&argv[optind];
+	c->argument_count = (size_t)(argc - optind);
+	if (!ret->fault)
+		ret->fault = text_fault(c, argv);
 }
 
 int main(int argc, char **argv)
@@ -319,30 +375,22 @@ int main(int argc, char **argv)
 			 .settings = DEFAULT_SETTINGS,
 			 .state_dir = DEFAULT_STATE_DIR,
 			 .bpffs_dir = DEFAULT_BPFFS_DIR };
-	unsigned int given = 0;
-	bool help = false;
-	int option, r = -1;
+	struct parsed p = { 0 };
+	int r = 0;
 
 	log_set_level(LOG_LEVEL_WARNING);
-	while (r < 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		store(&c, option, optarg);
-		help |= option == OPTION_HELP;
-		if (option >= OPTION_CONF_DIR)
-			given |= OF(option);
-		if (option == '?')
-			r = cli_usage("wrong option");
-		if (option == OPTION_VERSION) {
-			(void)puts("bpfsharectl " PACKAGE_VERSION);
-			r = 0;
-		}
-	}
-	c.arguments = (const char **)&argv[optind];
-	c.argument_count = (size_t)(argc - optind);
-	if (r < 0)
-		r = dispatch(&c, given, help);
+	parse(&c, argc, argv, &p);
+	if (p.fault)
+		r = cli_usage(&c, "%s", p.fault);
+	else if (p.version)
+		(void)puts("bpfsharectl " PACKAGE_VERSION);
+	else
+		r = dispatch(&c, p.given, p.help);
 	arena_free(c.arena);
 	/* A full disk or a closed pipe must not look like success to a script. */
-	if (fflush(stdout) != 0 && r == 0)
-		r = cli_fail(EXIT_FAULT, "cannot write the output");
+	if (fflush(stdout) != 0 && r == 0) {
+		cli_warn("cannot write the output");
+		r = EXIT_FAULT;
+	}
 	return r;
 }

@@ -1,9 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/alloc.h"
 #include "cli/cli.h"
+#include "config/utf8.h"
+
+/* In front of and behind the text; what people typed may hold anything. */
+static void complain(const char *text, const char *end)
+{
+	cleanup(strbuf_done) struct strbuf safe = { 0 };
+
+	utf8_add_safe(&safe, text, strlen(text));
+	(void)fprintf(stderr, "bpfsharectl: %s%s\n", strbuf_get(&safe), end);
+}
+
+static void print_error(const struct cli *c, const char *text)
+{
+	json_t *j;
+
+	if (!c->json)
+		return;
+	j = json_pack("{s:o}", "error", cli_json_string(text));
+	(void)json_dumpf(j, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	json_decref(j);
+}
+
+int cli_fail(const struct cli *c, int code, const char *fmt, ...)
+{
+	cleanup(freep) char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	text = xvasprintf(fmt, args);
+	va_end(args);
+	complain(text, "");
+	print_error(c, text);
+	return code;
+}
+
+int cli_usage(const struct cli *c, const char *fmt, ...)
+{
+	cleanup(freep) char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	text = xvasprintf(fmt, args);
+	va_end(args);
+	complain(text, "\nTry 'bpfsharectl --help'.");
+	print_error(c, text);
+	return EXIT_USAGE;
+}
+
+void cli_warn(const char *fmt, ...)
+{
+	cleanup(freep) char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	text = xvasprintf(fmt, args);
+	va_end(args);
+	complain(text, "");
+}
+
+json_t *cli_json_string(const char *s)
+{
+	cleanup(strbuf_done) struct strbuf safe = { 0 };
+	json_t *j = s ? json_string(s) : json_null();
+
+	if (j)
+		return j;
+	utf8_add_safe(&safe, s, strlen(s));
+	return json_string(strbuf_get(&safe));
+}
 
 void cli_print_json(const json_t *j)
 {

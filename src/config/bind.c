@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/macros.h"
 
 void bind_error(struct bind *b, const struct origin *at, const char *hint, const char *fmt, ...)
@@ -13,8 +14,7 @@ void bind_error(struct bind *b, const struct origin *at, const char *hint, const
 	va_list args;
 
 	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		abort();
+	text = xvasprintf(fmt, args);
 	va_end(args);
 	diag_add(b->diags, DIAG_ERROR, at, hint, "%s", text);
 }

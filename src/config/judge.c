@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/macros.h"
 
 /* So many names of what is there are listed in a message. */
@@ -29,8 +30,7 @@ void judge_fault(struct judge *j, struct object_decl *o, const struct origin *at
 	va_list args;
 
 	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		abort();
+	text = xvasprintf(fmt, args);
 	va_end(args);
 	judge_set_fault(j, o, at, token,
 			hint ? arena_printf(j->scratch, "%s; %s", text, hint) : text);

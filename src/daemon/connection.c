@@ -128,6 +128,12 @@ void connection_reply(struct connection *c, json_t *parameters, bool continues)
 	queue(c, varlink_reply_new(parameters, continues));
 }
 
+void connection_reply_text(struct connection *c, const char *text, size_t size)
+{
+	if (!c->oneway && !c->dead)
+		strbuf_addn(&c->out, text, size);
+}
+
 void connection_error(struct connection *c, const char *name, json_t *parameters)
 {
 	queue(c, varlink_error_new(name, parameters));

@@ -58,6 +58,8 @@ size_t connection_queued(const struct connection *c); /* bytes not yet taken by 
 /* These steal parameters, which may be NULL. A call that was sent oneway gets no answer. */
 void connection_reply(struct connection *c, json_t *parameters, bool continues);
 void connection_error(struct connection *c, const char *name, json_t *parameters);
+/* A reply as of varlink_encode(), made before. */
+void connection_reply_text(struct connection *c, const char *text, size_t size);
 void connection_set_oneway(struct connection *c, bool oneway);
 
 /* Sends what is queued and hangs up. */

@@ -21,6 +21,9 @@ struct server {
 	char *path, *directory;
 	int fd;
 	sd_event_source *source;
+	dev_t device; /* of the socket we made; 0: none */
+	ino_t inode;
+	bool broken; /* could not be made again: said once */
 };
 
 struct control {
@@ -96,11 +99,28 @@ static int bind_at(const struct server *s, const char *path, struct error *e)
 
 static int on_accept(sd_event_source *source, int fd, uint32_t events, void *arg);
 
+/* Whether what is at the path now is the socket we made. */
+static bool server_is_there(const struct server *s)
+{
+	struct stat st;
+
+	return s->source && lstat(s->path, &st) == 0 && st.st_dev == s->device &&
+	       st.st_ino == s->inode;
+}
+
+static void server_stop(struct server *s)
+{
+	s->source = sd_event_source_disable_unref(s->source);
+	closep(&s->fd);
+	s->fd = -1;
+}
+
 /* Made under another name and renamed, so that clients of a restarting daemon never find nothing. */
 static int server_start(struct server *s, struct error *e)
 {
 	cleanup(freep) char *fresh = xasprintf("%s.new", s->path);
 	cleanup(closep) int dir = -1;
+	struct stat st;
 	int r = protect_directory(s, &dir, e);
 
 	if (r < 0)
@@ -113,9 +133,11 @@ static int server_start(struct server *s, struct error *e)
 		r = protect_socket(s, fresh, e);
 	if (r < 0)
 		return r;
-	if (listen(s->fd, SOMAXCONN) < 0 || rename(fresh, s->path) < 0)
+	if (listen(s->fd, SOMAXCONN) < 0 || lstat(fresh, &st) < 0 || rename(fresh, s->path) < 0)
 		return error_set(e, -errno, "cannot listen at %s: %s", s->path,
 				 error_string(errno));
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
 	r = sd_event_add_io(s->control->options.event, &s->source, s->fd, EPOLLIN, on_accept, s);
 	return r < 0 ? error_set(e, r, "cannot serve %s: %s", s->path, error_string(r)) : 0;
 }
@@ -132,10 +154,9 @@ static void server_init(struct server *s, struct control *k, const char *name, b
 
 static void server_done(struct server *s)
 {
-	if (s->source && s->path)
+	if (server_is_there(s)) /* else it is another daemon's */
 		(void)unlink(s->path);
-	s->source = sd_event_source_disable_unref(s->source);
-	closep(&s->fd);
+	server_stop(s);
 	free(s->path);
 	free(s->directory);
 }
@@ -295,6 +316,35 @@ void control_free(struct control *k)
 	server_done(&k->changes);
 	free(k->group);
 	free(k);
+}
+
+/* --- sockets that vanish -------------------------------------------------------------- */
+
+/* Connections that were made before stay as they are. */
+static bool server_restore(struct server *s)
+{
+	struct error e = { 0 };
+
+	if (server_is_there(s))
+		return false;
+	server_stop(s);
+	if (server_start(s, &e) < 0) {
+		server_stop(s);
+		if (!s->broken)
+			log_warning("%s is gone and cannot be made again: %s", s->path, e.text);
+		s->broken = true;
+		return false;
+	}
+	log_notice("%s was gone and is made again", s->path);
+	s->broken = false;
+	return true;
+}
+
+bool control_restore(struct control *k)
+{
+	bool status = server_restore(&k->status), changes = server_restore(&k->changes);
+
+	return status || changes;
 }
 
 /* --- the control group -------------------------------------------------------------- */

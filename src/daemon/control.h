@@ -28,6 +28,9 @@ int control_new(const struct control_options *o, struct control **ret, struct er
 void control_free(
 	struct control *k); /* removes the sockets, so that clients see that nobody is there */
 
+/* Makes the sockets again that were removed, replaced or mounted over; true if there were any. */
+bool control_restore(struct control *k);
+
 /* Name or number of the group that may change things, NULL: root only. */
 void control_set_group(struct control *k, const char *group);
 gid_t control_group(const struct control *k); /* -1: nobody but root */

@@ -15,6 +15,7 @@
 #include "daemon/suspend.h"
 #include "daemon/watch_files.h"
 #include "daemon/watch_pins.h"
+#include "daemon/watch_run.h"
 
 #define SECOND_US         (1000ull * 1000)
 #define SETTLE_MOST_US    SECOND_US /* after this time, events that keep coming wait no longer */
@@ -30,7 +31,10 @@ struct manager {
 	struct watch_mounts *mounts;
 	struct watch_files *files;
 	struct watch_pins *pins;
+	struct watch_run *run;
 	struct control *control;
+	struct fresh *fresh;
+	struct manager_answer status; /* as asked for most often; until the next pass */
 
 	unsigned int dirty;
 	uint64_t dirty_since;    /* µs; of the first event of a burst, 0: there is none */
@@ -196,6 +200,20 @@ static void watch_follow(struct manager *m)
 		manager_request(m, RECON_DIRTY_KERNEL);
 }
 
+/* What is removed between the watch and the look makes one more pass. */
+static void sockets_follow(struct manager *m)
+{
+	watch_run_refresh(m->run);
+	if (control_restore(m->control))
+		watch_run_refresh(m->run); /* their directories may be new as well */
+}
+
+static void answer_forget(struct manager *m)
+{
+	free(take_ptr(m->status.text));
+	m->status.size = 0;
+}
+
 /* After a purge nothing comes back before `resume`; and a suspension can end by itself. */
 static void suspend_follow(struct manager *m, bool purged)
 {
@@ -245,6 +263,7 @@ static void manager_reconcile(struct manager *m)
 		r = engine_purge(m->engine, &e);
 	else
 		r = engine_run(m->engine, dirty, &e);
+	answer_forget(m);
 	m->runs++;
 	m->last_run = now_us();
 	if (r == -EWOULDBLOCK) {
@@ -253,6 +272,7 @@ static void manager_reconcile(struct manager *m)
 		return;
 	}
 	settings_follow(m);
+	sockets_follow(m);
 	watch_follow(m);
 	suspend_follow(m, purge);
 	retry_arm(m);
@@ -407,6 +427,8 @@ static int watchers_new(struct manager *m, struct error *e)
 		r = watch_files_new(&target, &m->files, e);
 	if (r == 0)
 		r = watch_pins_new(&target, m->options->bpffs_dir, &m->pins, e);
+	if (r == 0)
+		r = watch_run_new(&target, m->options->run_dir, &m->run, e);
 	return r;
 }
 
@@ -425,6 +447,7 @@ int manager_new(const struct options *o, struct engine *g, struct manager **ret,
 
 	m->options = o;
 	m->engine = g;
+	m->fresh = fresh_new();
 	srandom((unsigned int)(getpid() ^ (int)now_us()));
 	r = loop_new(m);
 	if (r < 0)
@@ -448,6 +471,9 @@ void manager_free(struct manager *m)
 	if (!m)
 		return;
 	control_free(m->control);
+	answer_forget(m);
+	fresh_free(m->fresh);
+	watch_run_free(m->run);
 	watch_pins_free(m->pins);
 	watch_files_free(m->files);
 	watch_mounts_free(m->mounts);
@@ -479,6 +505,16 @@ const struct recon *manager_recon(const struct manager *m)
 struct kern_linux *manager_kernel(const struct manager *m)
 {
 	return m->engine->kernel;
+}
+
+struct fresh *manager_fresh(const struct manager *m)
+{
+	return m->fresh;
+}
+
+struct manager_answer *manager_status_answer(struct manager *m)
+{
+	return &m->status;
 }
 
 gid_t manager_control_group(const struct manager *m)

@@ -8,6 +8,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "daemon/fresh.h"
 #include "daemon/options.h"
 #include "recon/engine.h"
 
@@ -37,6 +38,15 @@ void manager_purge(struct manager *m);
 
 const struct recon *manager_recon(const struct manager *m);
 struct kern_linux *manager_kernel(const struct manager *m);
+struct fresh *manager_fresh(const struct manager *m);
+
+/* An answer that is the same until the next pass, kept since anybody may ask for it again and again. */
+struct manager_answer {
+	char *text; /* NULL: not asked for since the last pass; who asks fills it in */
+	size_t size;
+};
+struct manager_answer *manager_status_answer(struct manager *m);
+
 gid_t manager_control_group(const struct manager *m);
 /* Passes so far, whether they could look or not. */
 uint64_t manager_runs(const struct manager *m);

@@ -120,35 +120,66 @@ static void add_daemon(json_t *status, const char *trouble)
 	(void)json_object_set_new(status, "trouble", trouble ? json_string(trouble) : json_null());
 }
 
-static void get_status(const struct request *q)
+/* Names for report_status(), borrowed from the parameters; the list is the caller's. */
+static bool take_names(const struct request *q, const char ***ret, size_t *ret_count)
 {
-	const struct status *s = recon_status(manager_recon(q->manager));
 	const json_t *names = parameter(q, "names");
 	size_t n = json_array_size(names);
-	cleanup(freep) const char **list = NULL;
-	json_t *status;
 
-	if ((names && !json_is_array(names)) || n > NAMES_MAX) {
-		(void)invalid(q, "names");
+	if ((names && !json_is_array(names)) || n > NAMES_MAX)
+		return invalid(q, "names");
+	for (size_t i = 0; i < n; i++)
+		if (!json_is_string(json_array_get(names, i)))
+			return invalid(q, "names");
+	*ret = xcalloc(n, sizeof(**ret));
+	for (size_t i = 0; i < n; i++)
+		(*ret)[i] = json_string_value(json_array_get(names, i));
+	*ret_count = n;
+	return true;
+}
+
+static json_t *status_reply(const struct request *q, const struct fresh_request *want)
+{
+	const struct recon *r = manager_recon(q->manager);
+	json_t *status = report_status(recon_status(r), want->names, want->n);
+
+	if (want->runs || want->entries)
+		fresh_fill(manager_fresh(q->manager), want, status);
+	add_daemon(status, recon_trouble(r));
+	return json_pack("{s:o}", "status", status);
+}
+
+/* All of it, as the last pass left it. */
+static void reply_common_status(const struct request *q, const struct fresh_request *want)
+{
+	struct manager_answer *a = manager_status_answer(q->manager);
+	json_t *message;
+
+	if (!a->text) {
+		message = varlink_reply_new(status_reply(q, want), false);
+		a->text = varlink_encode(message, &a->size);
+		json_decref(message);
+	}
+	connection_reply_text(q->connection, a->text, a->size);
+}
+
+static void get_status(const struct request *q)
+{
+	struct fresh_request want = { .root = connection_peer(q->connection)->uid == 0 };
+	cleanup(freep) const char **names = NULL;
+
+	if (!take_names(q, &names, &want.n) || !take_bool(q, "fresh", &want.runs) ||
+	    !take_bool(q, "entries", &want.entries))
 		return;
-	}
-	list = xcalloc(n, sizeof(*list));
-	for (size_t i = 0; i < n; i++) {
-		list[i] = json_string_value(json_array_get(names, i));
-		if (!list[i]) {
-			(void)invalid(q, "names");
-			return;
-		}
-	}
-	if (!s) {
+	want.names = names;
+	if (!recon_status(manager_recon(q->manager)))
 		connection_error(q->connection, VARLINK_INTERFACE ".NotReady",
 				 json_pack("{s:s?}", "message",
 					   recon_trouble(manager_recon(q->manager))));
-		return;
-	}
-	status = report_status(s, list, n);
-	add_daemon(status, recon_trouble(manager_recon(q->manager)));
-	connection_reply(q->connection, json_pack("{s:o}", "status", status), false);
+	else if (!want.n && !want.runs && !want.entries)
+		reply_common_status(q, &want);
+	else
+		connection_reply(q->connection, status_reply(q, &want), false);
 }
 
 static void get_plan(const struct request *q)
@@ -343,7 +374,7 @@ static const struct method {
 	void (*run)(const struct request *q);
 	const char *parameters[4];
 } methods[] = {
-	{ VARLINK_INTERFACE ".GetStatus", false, get_status, { "names" } },
+	{ VARLINK_INTERFACE ".GetStatus", false, get_status, { "names", "fresh", "entries" } },
 	{ VARLINK_INTERFACE ".GetPlan", false, get_plan, { NULL } },
 	{ VARLINK_INTERFACE ".GetFeatures", false, get_features, { NULL } },
 	{ VARLINK_INTERFACE ".GetEvents", false, get_events, { "after", "follow" } },

@@ -126,22 +126,37 @@ static int mount_parent(const struct kern_context *c, const char **ret_reason, s
 	return r < 0 ? error_prefix(e, r, "%s", parent) : 0;
 }
 
-/* Makes name in dirfd, or takes the one that is there if nobody else can have made it. */
-static int make_part(int dirfd, const char *name, const char **ret_reason, struct error *e)
+static bool is_directory(int dirfd, const char *name)
 {
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+/*
+ * Makes the last name of path, which is in dirfd, or takes the one that is there if nobody else
+ * can have made it.
+ */
+static int make_part(int dirfd, const char *path, const char **ret_reason, struct error *e)
+{
+	const char *name = strrchr(path, '/') + 1;
 	int r;
 
 	if (mkdirat(dirfd, name, 0700) == 0)
 		return 0;
 	if (errno != EEXIST)
-		return error_set(e, -errno, "create directory %s: %s", name, error_string(errno));
+		return error_set(e, -errno, "create directory %s: %s", path, error_string(errno));
 	r = directory_is_ours(dirfd, name, e);
 	if (r != 0)
 		return MIN(r, 0);
 	*ret_reason = "UntrustedPath";
-	return error_set(
-		e, -EPERM,
-		"%s is there and is not a directory that only root can write to; remove it", name);
+	if (!is_directory(dirfd, name))
+		return error_set(e, -EPERM, "%s is there and is not a directory; move it away",
+				 path);
+	return error_set(e, -EPERM,
+			 "%s is there, but others than root can write to it; if you trust what is "
+			 "in it: chown root:root %s && chmod 700 %s",
+			 path, path, path);
 }
 
 static int make_directory(const struct kern_context *c, const char **ret_reason, struct error *e)
@@ -151,16 +166,18 @@ static int make_directory(const struct kern_context *c, const char **ret_reason,
 	int r = path_open_trusted(parent, false, &parent_fd, ret_reason, e);
 
 	if (r == 0)
-		r = make_part(parent_fd, strrchr(c->bpffs_dir, '/') + 1, ret_reason, e);
+		r = make_part(parent_fd, c->bpffs_dir, ret_reason, e);
 	if (r < 0)
 		return r;
 	fd = open(c->bpffs_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(e, -errno, "open %s: %s", c->bpffs_dir, error_string(errno));
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		r = make_part(fd, parts[i], ret_reason, e);
+		cleanup(freep) char *path = xasprintf("%s/%s", c->bpffs_dir, parts[i]);
+
+		r = make_part(fd, path, ret_reason, e);
 		if (r < 0)
-			return error_prefix(e, r, "%s", c->bpffs_dir);
+			return r;
 	}
 	return 0;
 }

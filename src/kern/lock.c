@@ -80,9 +80,7 @@ int lock_take_bpffs(struct lock *l, const char *bpffs_dir, struct error *e)
 	if (fd < 0)
 		return error_set(e, -errno, "cannot open %s: %s", bpffs_dir, error_string(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return error_set(e, -errno,
-				 "%s is in use by another bpfshared with another run directory",
-				 bpffs_dir);
+		return error_set(e, -errno, "%s is in use by another bpfshared", bpffs_dir);
 	l->bpffs_fd = take_fd(fd);
 	return 0;
 }

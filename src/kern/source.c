@@ -74,6 +74,18 @@ static void set_error(struct source_file *f, enum file_state state, const char *
 	f->error = (struct file_error){ .message = message, .hint = hint };
 }
 
+/* The path is in front of every message about the file; what begins with it would say it twice. */
+static const char *without_path(struct arena *a, const struct source_file *f, const char *message)
+{
+	const char *rest = message + strlen(f->path);
+
+	if (!str_starts(message, f->path))
+		return message;
+	if (str_starts(rest, ": "))
+		return rest + 2;
+	return *rest == ' ' ? arena_printf(a, "it%s", rest) : message;
+}
+
 /* Reads an open file into the arena; -errno with a complaint. */
 static int read_open(struct walker *w, int fd, struct source_file *f, struct complaint *why)
 {
@@ -123,7 +135,7 @@ static bool read_entry(struct source *s, const struct source_entry *entry, struc
 	struct stat st;
 	int r;
 
-	if (s->overlay && str_eq(s->overlay->path, f->path)) {
+	if (s->overlay && s->overlay->file && str_eq(s->overlay->path, f->path)) {
 		r = read_overlay(s->walker, s->overlay, f, &why);
 	} else {
 		r = walk_is_mask(s->walker, &p->files, entry->name, &why);
@@ -137,9 +149,9 @@ static bool read_entry(struct source *s, const struct source_entry *entry, struc
 	if (r == -ENOENT && fstatat(p->files.fd, entry->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	if (r == -EPERM || r == -EXDEV || r == -ENOTSUP)
-		set_error(f, FILE_REFUSED, why.hint, why.what);
+		set_error(f, FILE_REFUSED, why.hint, without_path(s->arena, f, why.what));
 	else if (r < 0)
-		set_error(f, FILE_INVALID, why.hint, why.what);
+		set_error(f, FILE_INVALID, why.hint, without_path(s->arena, f, why.what));
 	return true;
 }
 

@@ -10,10 +10,10 @@
 #include "base/error.h"
 #include "model/desired.h"
 
-/* `check --as`: a file from somewhere else is read in the place of path, which need not exist. */
+/* `check`: one file is judged, with --as one from somewhere else in the place of path. */
 struct source_overlay {
 	const char *path; /* one of the directories + "/" + name */
-	const char *file; /* where its text is; the trust rules are not asked */
+	const char *file; /* where its text is, and path need not exist; NULL: at path itself */
 	bool alone;       /* as if it were the only file of its directory */
 };
 

@@ -47,6 +47,7 @@ struct walk {
 	char *name;    /* the last component; NULL: the path named the starting point, parent */
 	char *pending; /* what is left of the path */
 	unsigned int links;
+	const char *missing; /* what the walk did not find, NULL: nothing */
 };
 
 static void walk_done(struct walk *w)
@@ -65,8 +66,7 @@ int complain(struct walker *w, struct complaint *why, int code, const char *hint
 	va_list args;
 
 	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		abort();
+	text = xvasprintf(fmt, args);
 	va_end(args);
 	why->what = arena_strdup(w->arena, text);
 	why->hint = arena_strdup(w->arena, hint);
@@ -133,6 +133,8 @@ static int check_trust(struct walker *w, int fd, const struct stat *st, const ch
 static int walk_fail(struct walk *w, int code, const char *path)
 {
 	walk_watch(w->walker, strbuf_get(&w->real));
+	if (code == -ENOENT)
+		w->missing = arena_strdup(w->walker->arena, path);
 	if (code == -ESTALE)
 		return complain(w->walker, w->why, code, NULL, "%s changed while it was being read",
 				path);
@@ -279,11 +281,6 @@ static int stat_beneath(struct walk *w, const struct place *base, const char *pa
 		fd = sys_openat2(base->fd, path, O_PATH | O_CLOEXEC, RESOLVE_BENEATH);
 	if (fd >= 0)
 		return fstat(fd, ret) < 0 ? walk_fail(w, -errno, w->shown) : 0;
-	if (fd == -EXDEV)
-		return complain(
-			w->walker, w->why, -EXDEV,
-			"copy the file there, or give an absolute path where a path is asked for",
-			"%s leads out of %s", w->shown, base->path);
 	if (fd == -ENOSYS || fd == -EPERM)
 		return complain(
 			w->walker, w->why, -ENOSYS,
@@ -292,11 +289,25 @@ static int stat_beneath(struct walk *w, const struct place *base, const char *pa
 	return fd;
 }
 
+/* A link out of the base: where to is told by the walk, which r is the result of. */
+static int refuse_outside(struct walk *w, const struct place *base, int r)
+{
+	const char *to = r >= 0 && w->name ? arena_printf(w->walker->arena, "%s/%s",
+							  strbuf_get(&w->real), w->name) :
+					     w->missing;
+	const char *gone = r == -ENOENT ? ", which does not exist" : "";
+
+	return complain(w->walker, w->why, -EXDEV,
+			"copy the file there, or give an absolute path where a path is asked for",
+			"%s leads out of %s%s%s%s", w->shown, base->path, to ? ", to " : "",
+			to ? to : "", to ? gone : "");
+}
+
 static int walk_inside(struct walk *w, const struct place *base, const char *path)
 {
 	struct stat beneath;
 	int r, inside = base ? stat_beneath(w, base, path, &beneath) : 0;
-	bool refused = inside == -EXDEV || inside == -ENOSYS;
+	bool refused = inside == -ENOSYS;
 	struct complaint why = *w->why;
 
 	/*
@@ -306,6 +317,8 @@ static int walk_inside(struct walk *w, const struct place *base, const char *pat
 	r = walk_start(w, base, path);
 	if (r >= 0)
 		r = walk_path(w);
+	if (inside == -EXDEV)
+		return refuse_outside(w, base, r);
 	if (refused) {
 		*w->why = why;
 		return inside;

@@ -421,8 +421,9 @@ static void choose_mechanism(struct planner *p, struct chain *c)
 	const char *detail = NULL;
 
 	if (!c->slot_count) {
-		c->want = live_is_ours(&c->live) || c->live.kind == LIVE_LOST ? WANT_CLEAR :
-										WANT_AS_IS;
+		bool lost = c->live.kind == LIVE_LOST && !p->keep_removed;
+
+		c->want = live_is_ours(&c->live) || lost ? WANT_CLEAR : WANT_AS_IS;
 		return;
 	}
 	if (only && only->version && only->proceed_on == XDP_VERDICTS_DEFAULT) {

@@ -18,6 +18,10 @@ static void count_attachments(const struct planner *p, struct count *n)
 	for (size_t i = 0; i < p->observed->interface_count; i++) {
 		const struct chain *c = &p->chains[i];
 
+		if (c->live.kind == LIVE_LOST) { /* at least one, which is all that is known */
+			n->total++;
+			n->removed += c->want == WANT_CLEAR && c->root;
+		}
 		for (size_t k = 0; live_is_ours(&c->live) && k < c->live.member_count; k++) {
 			const struct live_member *m = &c->live.members[k];
 

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "model/layout.h"
 #include "plan/plan_internal.h"
 
 /* One target while it is compared with its mount. */
@@ -362,14 +363,15 @@ static bool shares_mix(const struct share_state *s)
 	return ro && !s->read_only;
 }
 
-static bool has_foreign_pin(const struct comparison *c)
+/* The name of one, NULL: there is none. */
+static const char *foreign_pin(const struct comparison *c)
 {
 	const struct observed_mount *m = c->t->mount;
 
 	for (size_t i = 0; m && i < m->pin_count; i++)
 		if (!m->pins[i].map_id && !find_wanted(c->s, m->pins[i].name))
-			return true;
-	return false;
+			return m->pins[i].name;
+	return NULL;
 }
 
 /* What a consumer or an administrator should know about a target that is as declared. */
@@ -393,9 +395,11 @@ static void note_target(const struct comparison *c)
 			to, STATE_READY, REASON_READ_ONLY_WINDOW,
 			"on this kernel (before 6.5) every change makes it writable to a consumer "
 			"that is root for a moment");
-	else if (!to->reason && has_foreign_pin(c))
+	else if (!to->reason && foreign_pin(c))
+		/* Escaped: the name is whatever a consumer made of it. */
 		condition_set(to, STATE_READY, REASON_FOREIGN_PIN,
-			      "something that is no map lies in it; it is left alone");
+			      arena_printf(c->p->a, "its entry '%s' is no map; it is left alone",
+					   layout_escape(c->p->a, foreign_pin(c))));
 }
 
 /* --- mounts without maps ----------------------------------------------------------------- */

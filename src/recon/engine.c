@@ -8,7 +8,12 @@
 #include <time.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "recon/defaults.h"
+
+/* How long a lock that was taken away may be in other hands before we give way. */
+#define RETAKE_POLLS   100
+#define RETAKE_POLL_NS (10ull * 1000 * 1000)
 
 uint64_t engine_now_ns(void)
 {
@@ -42,6 +47,76 @@ static int fetch(void *arg, const struct object_decl *decl, struct source_blob *
 	return generation_fetch((struct generation *)recon_generation(g->recon), decl, ret, e);
 }
 
+/* Whether a lock is on the directory that is at the path now: it may have been removed or unmounted. */
+static bool is_current(int fd, const char *path)
+{
+	struct stat held, present;
+
+	return fd >= 0 && fstat(fd, &held) == 0 && stat(path, &present) == 0 &&
+	       held.st_dev == present.st_dev && held.st_ino == present.st_ino;
+}
+
+/* -ENOENT means that the directory is still to be made, and is no fault. */
+static int lock_bpffs(struct engine *g, struct error *e)
+{
+	struct error why = { 0 };
+	int r;
+
+	if (is_current(g->lock.bpffs_fd, g->bpffs_dir))
+		return 0;
+	if (g->lock.bpffs_fd >= 0)
+		(void)close(take_fd(g->lock.bpffs_fd));
+	r = lock_take_bpffs(&g->lock, g->bpffs_dir, &why);
+	return r == -EWOULDBLOCK ? error_set(e, r, "%s", why.text) : 0;
+}
+
+/*
+ * Another daemon that starts takes this lock before it finds ours of the bpffs directory and goes away:
+ * that is no reason to give way to it.
+ */
+static int lock_retake(struct engine *g, struct lock *ret, struct error *e)
+{
+	const struct timespec pause = { .tv_nsec = RETAKE_POLL_NS };
+	pid_t holder;
+	int r = lock_take(g->run_dir, ret, &holder, e);
+
+	for (int i = 0; r == -EWOULDBLOCK && i < RETAKE_POLLS; i++) {
+		(void)nanosleep(&pause, NULL);
+		r = lock_take(g->run_dir, ret, &holder, e);
+	}
+	return r;
+}
+
+/* A lock on what nobody finds any more keeps nobody out. */
+static int lock_run(struct engine *g, struct error *e)
+{
+	cleanup(freep) char *path = xasprintf("%s/lock", g->run_dir);
+	struct lock fresh = LOCK_NONE;
+	struct error why = { 0 };
+	int r;
+
+	if (is_current(g->lock.run_fd, path))
+		return 0;
+	r = lock_retake(g, &fresh, &why);
+	if (r == -EWOULDBLOCK)
+		return error_set(e, r, "the lock was taken away: %s", why.text);
+	if (r < 0) {
+		log_warning("%s was taken away and cannot be locked again: %s", path, why.text);
+		return 0;
+	}
+	log_warning("%s was taken away; it is made and locked again", path);
+	closep(&g->lock.run_fd);
+	g->lock.run_fd = take_fd(fresh.run_fd);
+	return 0;
+}
+
+static int lock_all(struct engine *g, struct error *e)
+{
+	int r = lock_run(g, e);
+
+	return r < 0 ? r : lock_bpffs(g, e);
+}
+
 int engine_new(const struct engine_options *o, struct engine **ret, pid_t *ret_holder,
 	       struct error *e)
 {
@@ -52,8 +127,11 @@ int engine_new(const struct engine_options *o, struct engine **ret, pid_t *ret_h
 
 	g->arena = arena_new();
 	g->lock = (struct lock)LOCK_NONE;
+	g->run_dir = o->run_dir;
 	g->bpffs_dir = o->bpffs_dir;
 	r = lock_take(o->run_dir, &g->lock, ret_holder, e);
+	if (r == 0) /* now, before the sockets of another daemon are touched */
+		r = lock_bpffs(g, e);
 	if (loader.state_dir)
 		loader.state_dir = arena_printf(g->arena, "%s/" LAST_GOOD, loader.state_dir);
 	if (r == 0)
@@ -90,33 +168,9 @@ void engine_free(struct engine *g)
 	free(g);
 }
 
-/* Whether the lock held is on the directory that is at the path now: the bpffs may have been unmounted. */
-static bool lock_is_current(const struct engine *g)
-{
-	struct stat held, present;
-
-	return g->lock.bpffs_fd >= 0 && fstat(g->lock.bpffs_fd, &held) == 0 &&
-	       stat(g->bpffs_dir, &present) == 0 && held.st_dev == present.st_dev &&
-	       held.st_ino == present.st_ino;
-}
-
-/* -ENOENT means that the directory is still to be made, and is no fault. */
-static int lock_bpffs(struct engine *g, struct error *e)
-{
-	struct error why = { 0 };
-	int r;
-
-	if (lock_is_current(g))
-		return 0;
-	if (g->lock.bpffs_fd >= 0)
-		(void)close(take_fd(g->lock.bpffs_fd));
-	r = lock_take_bpffs(&g->lock, g->bpffs_dir, &why);
-	return r == -EWOULDBLOCK ? error_set(e, r, "%s", why.text) : 0;
-}
-
 int engine_run(struct engine *g, unsigned int dirty, struct error *e)
 {
-	int r = lock_bpffs(g, e);
+	int r = lock_all(g, e);
 
 	if (r == 0)
 		r = recon_run(g->recon, dirty, engine_now_ns(), e);
@@ -127,7 +181,7 @@ int engine_run(struct engine *g, unsigned int dirty, struct error *e)
 
 int engine_purge(struct engine *g, struct error *e)
 {
-	int r = lock_bpffs(g, e);
+	int r = lock_all(g, e);
 
 	return r < 0 ? r : recon_purge(g->recon, engine_now_ns(), e);
 }

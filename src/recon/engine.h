@@ -16,7 +16,7 @@ struct engine {
 	struct loader *loader;
 	struct kern_linux *kernel;
 	struct recon *recon;
-	const char *bpffs_dir;
+	const char *run_dir, *bpffs_dir;
 };
 
 struct engine_options {
@@ -27,7 +27,8 @@ struct engine_options {
 
 /*
  * Takes the lock of the run directory and builds the rest; strings of o must outlive the
- * engine. -EWOULDBLOCK: another process holds the lock, *ret_holder is its pid (0: unknown).
+ * engine. -EWOULDBLOCK: another process holds the lock or that of our bpffs directory, *ret_holder is its
+ * pid (0: unknown).
  */
 int engine_new(const struct engine_options *o, struct engine **ret, pid_t *ret_holder,
 	       struct error *e);
@@ -39,8 +40,9 @@ static inline void engine_freep(struct engine **g)
 }
 
 /*
- * recon_run() at the present time, under the lock of our bpffs directory. -EWOULDBLOCK:
- * another daemon with another run directory uses the same bpffs directory; nothing was done.
+ * recon_run() at the present time, under the locks of the run directory and of our bpffs directory, which
+ * are taken again if somebody removed what they are on. -EWOULDBLOCK: another daemon holds one
+ * of them; nothing was done.
  */
 int engine_run(struct engine *g, unsigned int dirty, struct error *e);
 int engine_purge(struct engine *g, struct error *e);

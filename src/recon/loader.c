@@ -264,7 +264,9 @@ static int previous_settings(struct load *ld, int code, const char *fault, struc
 	}
 	if (!stored.text || parse_settings(ld, stored.text, stored.size))
 		return error_set(e, code,
-				 "settings: %s; nothing is changed until they are repaired", fault);
+				 "settings: %s; nothing is changed until they are repaired%s%s",
+				 fault, first < d->list.n ? "; " : "",
+				 first < d->list.n ? d->list.v[first].message : "");
 	ld->g->trouble = arena_printf(
 		ld->a, "settings: %s; their last good version is in force until they are repaired",
 		fault);

@@ -290,7 +290,7 @@ static void apply(struct recon *r, uint64_t now_ns)
 		if (result.code < 0)
 			retry_record(r->retry, op, &result, now_ns);
 		else
-			retry_forget(r->retry, op->subject ? op->subject : op->key);
+			retry_forget(r->retry, op);
 	}
 }
 
@@ -410,7 +410,8 @@ static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge,
 	if (r->files_dirty)
 		due_by(r, now_ns + STUCK_NS);
 	if (code < 0) {
-		trouble_set(r, &r->kernel_trouble, e->text);
+		if (r->generation) /* else load_files() has told it */
+			trouble_set(r, &r->kernel_trouble, e->text);
 		r->next_ns = now_ns + STUCK_NS;
 		if (r->plan)
 			r->plan->status->converged = false;

@@ -373,6 +373,18 @@ static void render_program(const json_t *p, struct strbuf *out)
 	}
 }
 
+static void render_map(const json_t *m, struct strbuf *out)
+{
+	strbuf_addf(out, "  map %s (%s), ", get_text(m, "name"), get_text(m, "type"));
+	if (has_value(m, "entries"))
+		strbuf_addf(out, "%" JSON_INTEGER_FORMAT " of ", get_number(m, "entries"));
+	strbuf_addf(out, "%" JSON_INTEGER_FORMAT " entries%s", get_number(m, "max_entries"),
+		    has_value(m, "entries") ? "" : " at most");
+	if (has_value(m, "id"))
+		strbuf_addf(out, ", id %" JSON_INTEGER_FORMAT, get_number(m, "id"));
+	strbuf_add(out, "\n");
+}
+
 static void render_object(const json_t *o, struct strbuf *out)
 {
 	const json_t *row;
@@ -384,14 +396,8 @@ static void render_object(const json_t *o, struct strbuf *out)
 		    get_text(o, "origin"), get_text(o, "in_force"));
 	json_array_foreach(json_object_get(o, "programs"), i, row)
 		render_program(row, out);
-	json_array_foreach(json_object_get(o, "maps"), i, row) {
-		strbuf_addf(out, "  map %s (%s), %" JSON_INTEGER_FORMAT " entries at most",
-			    get_text(row, "name"), get_text(row, "type"),
-			    get_number(row, "max_entries"));
-		if (has_value(row, "id"))
-			strbuf_addf(out, ", id %" JSON_INTEGER_FORMAT, get_number(row, "id"));
-		strbuf_add(out, "\n");
-	}
+	json_array_foreach(json_object_get(o, "maps"), i, row)
+		render_map(row, out);
 	if (*get_text(o, "log"))
 		render_log(get_text(o, "log"), out);
 }

@@ -12,6 +12,7 @@ struct entry {
 	char *subject, *version, *message, *log;
 	const char *reason;
 	enum failure_class class;
+	enum op_kind kind;
 	int code;
 	unsigned int attempts;
 	uint64_t next_ns;
@@ -87,6 +88,11 @@ static uint64_t with_jitter(struct retry *r, uint64_t ns)
 	return ns - ns / 4 + ns / 2 / 65536 * ((r->seed >> 16) & 0xffff);
 }
 
+static const char *subject_of(const struct op *op)
+{
+	return op->subject ? op->subject : op->key;
+}
+
 /*
  * A program that the verifier refused is refused again: only another file, another declaration
  * (both make another version) or a person's `reload` are worth an attempt.
@@ -99,8 +105,7 @@ static bool is_final(const struct op *op, enum failure_class class)
 void retry_record(struct retry *r, const struct op *op, const struct op_result *result,
 		  uint64_t now_ns)
 {
-	const char *subject = op->subject ? op->subject : op->key;
-	struct entry *e = entry_get(r, subject, op->version ? op->version : "");
+	struct entry *e = entry_get(r, subject_of(op), op->version ? op->version : "");
 	uint64_t wait = RETRY_FIRST_NS << MIN(e->attempts, 12u);
 
 	free(e->message);
@@ -109,6 +114,7 @@ void retry_record(struct retry *r, const struct op *op, const struct op_result *
 	e->log = result->log ? xstrdup(result->log) : NULL;
 	e->reason = result->reason;
 	e->class = result->class;
+	e->kind = op->kind;
 	e->code = result->code;
 	e->attempts++;
 	e->next_ns = is_final(op, result->class) ?
@@ -116,11 +122,17 @@ void retry_record(struct retry *r, const struct op *op, const struct op_result *
 			     now_ns + with_jitter(r, MIN(wait, RETRY_MOST_NS));
 }
 
-void retry_forget(struct retry *r, const char *subject)
+void retry_forget(struct retry *r, const struct op *op)
 {
-	for (size_t i = r->n; i-- > 0;)
+	const char *subject = subject_of(op);
+
+	for (size_t i = r->n; i-- > 0;) {
+		/* That the remains of an attempt could be removed says nothing about the next one. */
+		if (op->kind == OP_OBJECT_REMOVE && r->v[i].kind == OP_OBJECT_LOAD)
+			continue;
 		if (str_eq(r->v[i].subject, subject))
 			entry_remove(r, i);
+	}
 }
 
 void retry_release(struct retry *r)

@@ -24,7 +24,7 @@ void retry_free(struct retry *r);
 void retry_record(struct retry *r, const struct op *op, const struct op_result *result,
 		  uint64_t now_ns);
 /* It succeeded: whatever is remembered of its subject goes. */
-void retry_forget(struct retry *r, const char *subject);
+void retry_forget(struct retry *r, const struct op *op);
 /* What others held may be free, what was passing may have passed: these classes are due now. */
 void retry_release(struct retry *r);
 void retry_clear(struct retry *r);

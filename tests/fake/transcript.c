@@ -58,11 +58,14 @@ static void add_chain(struct strbuf *out, struct arena *a, const struct status_c
 	for (size_t i = 0; i < c->member_count; i++) {
 		const struct status_member *m = &c->members[i];
 
-		strbuf_addf(out, "%s%s/%s", i ? " -> " : " ", m->ours ? m->object : "foreign",
+		strbuf_addf(out, "%s%s/%s", i ? " -> " : " ",
+			    m->object ? m->object :
+			    m->ours   ? "ours" :
+					"foreign",
 			    m->program ? m->program : "?");
 		if (!m->id)
 			strbuf_add(out, " (empty)");
-		if (m->ours && m->proceed_on != XDP_VERDICTS_DEFAULT)
+		if (m->object && m->proceed_on != XDP_VERDICTS_DEFAULT)
 			strbuf_addf(out, " (%s)", xdp_verdicts_format(a, m->proceed_on));
 	}
 	strbuf_add(out, "\n");

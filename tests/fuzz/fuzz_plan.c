@@ -200,7 +200,9 @@ static bool program_is_ours(const struct observed *o, uint32_t id)
 		for (size_t k = 0; k < o->objects[i].program_count; k++)
 			if (o->objects[i].programs[k].id == id)
 				return true;
-	return observed_find_chain(o, id);
+	/* Without its pins it is known by its mark. */
+	return observed_find_chain(o, id) ||
+	       (observed_find_program(o, id) && observed_find_program(o, id)->ours);
 }
 
 static void check_target(const struct observed *o, const struct op *op)

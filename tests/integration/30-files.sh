@@ -5,6 +5,10 @@
 . "$(dirname "$0")/lib.sh"
 sandbox "$@"
 
+state_of() { # OBJECT
+	status_value ".objects[] | select(.name == \"$1\") | .state"
+}
+
 interface v0 p0
 member m1 1 50 v0
 member m2 2 60 v0
@@ -61,6 +65,21 @@ matches "and the status says why" 'vanished' "$(ctl status)"
 mv "$conf.away" "$conf"
 mv "$work/vendor.away" "$work/vendor.d"
 check "they come back" converge
+
+echo 'settle_ms: soon' | write "$work/bpfshared.yaml"
+refuse 124 "a fault in the settings is not converged" ctl wait --timeout 1
+matches "the status says which, and what is in force" \
+	'bpfshared.yaml:1:.*last good version is in force' "$(ctl status)"
+member m4 4 70 v0
+check "a new file is still applied" until_true 10 eval '[ "$(state_of m4)" = ready ]'
+send p0 1
+equal "and runs" "1 4" "$(trace_last)"
+equal "still not converged" false "$(status_value .converged)"
+echo '{}' | write "$work/bpfshared.yaml"
+check "the settings are repaired" converge
+refuse 1 "and no longer spoken of" grep -q 'last good' <<<"$(ctl status)"
+rm "$conf/m4.yaml"
+check "the new file goes" converge
 
 refuse 0 "nothing is left to do" ctl plan --bpffs "$bpffs" --conf-dir "$conf" --conf-dir "$work/vendor.d"
 finish

@@ -86,6 +86,22 @@ matches "and 32 are served" '"product"' "$(call org.varlink.service.GetInfo |
 matches "a socket has 256" 'TooManyConnections' "$(call org.varlink.service.GetInfo | ask status 1 -c 257)"
 check "they are free again" ctl status
 
+full() { # whether user 4000 is refused, each time with words, also when the daemon has hung up before the question
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		as_user 4000 4000 "$builddir/bpfsharectl" --run-dir "$run" status 2>&1 |
+			grep -q "limit of connections is reached, that of this user" || return 1
+	done
+}
+followers=()
+for _ in {1..32}; do
+	setpriv --reuid 4000 --regid 4000 --clear-groups -- "$builddir/bpfsharectl" --run-dir "$run" events --follow \
+		>/dev/null 2>&1 &
+	followers+=($!)
+done
+check "bpfsharectl says whose limit it is" until_true 20 full
+kill "${followers[@]}"
+wait "${followers[@]}" 2>/dev/null
+
 # ---- those who wait
 call io.bpfshare.Wait '{"timeout_s":60,"generation":"xyz"}' | ask status 1 >/dev/null 2>&1 &
 waiter=$!
@@ -117,6 +133,45 @@ mv "$conf.away" "$conf"
 daemon_start
 wait $waiter
 equal "waiting survives a restart of the daemon" 0 $?
+
+# ---- what somebody takes away
+rm "$run/status/status.sock"
+check "a socket that was removed is made again" until_true 5 ctl status
+rm -r "$run/control"
+check "so is one with its directory" until_true 5 ctl reload
+equal "and their modes are as before" "755 0 666 0 750 4712 660 4712" "$(stat -c '%a %g' \
+	"$run/status" "$run/status/status.sock" "$run/control" "$run/control/control.sock" | xargs)"
+mount -t tmpfs -o mode=755 tmpfs "$run/status"
+check "and one that is mounted over" until_true 5 ctl status
+umount -l "$run/status" # the daemon notices no sooner
+check "and one that comes to light again" until_true 5 ctl status
+locked() { [ "$(cat "$run/lock/pid")" = "$daemon_pid" ]; }
+rm -r "$run/lock"
+check "the lock is taken again" until_true 5 locked
+refuse 3 "and keeps others out" once
+
+second() {
+	local options
+	mapfile -t options < <(daemon_options)
+	timeout 20 "$builddir/bpfshared" "${options[@]}"
+}
+kill -STOP "$daemon_pid"
+inodes=$(stat -c %i "$run"/{status,control}/*.sock | xargs)
+rm -r "$run/lock"
+refuse 3 "without the lock, the one of the bpffs keeps others out" second
+equal "and the sockets are as they were" "$inodes" "$(stat -c %i "$run"/{status,control}/*.sock | xargs)"
+kill -CONT "$daemon_pid"
+check "the first daemon goes on" until_true 5 locked
+check "and serves" ctl reload
+
+kill -STOP "$daemon_pid"
+rm "$run/status/status.sock"
+touch "$run/status/status.sock"
+kill -TERM "$daemon_pid"
+daemon_stop CONT
+check "a stopped daemon leaves what is not its own" test -f "$run/status/status.sock"
+daemon_start
+check "which the next one replaces" converge
 daemon_stop
 equal "a stopped daemon leaves no socket" "" "$(find "$run/status" "$run/control" -type s)"
 finish

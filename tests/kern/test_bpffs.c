@@ -122,6 +122,7 @@ static void a_directory_that_is_in_use_is_not_mounted_over(void **state)
 static void a_directory_of_somebody_else_is_not_ours(void **state)
 {
 	struct kern_context c = { .bpffs_dir = world_path("places/bpf/bpfshare") };
+	struct op_result r = { 0 };
 	char objects[256];
 
 	(void)state;
@@ -135,6 +136,10 @@ static void a_directory_of_somebody_else_is_not_ours(void **state)
 	assert_int_equal(mkdir(objects, 0755), 0);
 	assert_int_equal(chmod(objects, 0777), 0);
 	run_fails(&c, OP_DIRECTORY_CREATE, "UntrustedPath");
+	bpffs_apply(&c, &(struct op){ .kind = OP_DIRECTORY_CREATE }, &r);
+	assert_non_null(
+		strstr(r.error.text, arena_printf(world.a, "chown root:root %s && chmod 700 %s",
+						  objects, objects)));
 	assert_int_equal(chmod(objects, 0755), 0);
 	run_fine(&c, OP_DIRECTORY_CREATE);
 	assert_true(look(&c).directory_ready);

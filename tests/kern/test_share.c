@@ -637,6 +637,9 @@ static void a_window_is_closed_when_the_change_fails(void **state)
 	seal(path, false);
 	assert_int_equal(mkdir(below(path, "dir"), 0700), 0);
 	seal(path, true);
+	/* What others mount there is not ours to remove. */
+	assert_int_equal(mount("tmpfs", below(path, "dir"), "tmpfs", 0, NULL), 0);
+	assert_int_equal(mkdir(below(path, "dir/kept"), 0700), 0);
 	op.share.pins = &pin;
 	op.share.pin_count = 1;
 	op.share.window = true;
@@ -644,6 +647,8 @@ static void a_window_is_closed_when_the_change_fails(void **state)
 	m = observe_at(path);
 	assert_true(m.read_only);
 	assert_int_equal(m.pin_count, 2); /* "a" and the directory: no temporary */
+	assert_int_equal(rmdir(below(path, "dir/kept")), 0);
+	assert_int_equal(umount(below(path, "dir")), 0);
 }
 
 int main(void)

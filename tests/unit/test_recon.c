@@ -1,0 +1,871 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * recon over the fake kernel, with the real loader on real directories: what a pass concludes from
+ * files and kernel, what stays when it cannot look, and what the next process knows.
+ */
+#include "recon/recon.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "fake/kern_fake.h"
+
+#define SECOND 1000000000ull
+
+struct fixture {
+	struct arena *a;
+	char *top;
+	const char *directory;
+	struct kern_fake *kernel;
+	size_t observations, blind_from, blind_for; /* observations that fail, by number from 1 */
+	struct loader *loader;
+	struct recon *recon;
+	uint64_t now;
+	struct error e;
+};
+
+/* --- the kernel, which can refuse to be looked at -------------------------------------------- */
+
+static int observe(void *ctx, struct arena *a, const struct observe_request *want,
+		   struct observed *ret, struct error *e)
+{
+	struct fixture *f = ctx;
+	size_t number = ++f->observations;
+
+	if (number >= f->blind_from && number - f->blind_from < f->blind_for)
+		return error_set(e, -EIO, "netlink: %s", error_string(EIO));
+	return kern_fake_ops.observe(f->kernel, a, want, ret, e);
+}
+
+static void begin(void *ctx)
+{
+	kern_fake_ops.begin(((struct fixture *)ctx)->kernel);
+}
+
+static void apply(void *ctx, struct arena *a, const struct op *op, struct op_result *ret)
+{
+	kern_fake_ops.apply(((struct fixture *)ctx)->kernel, a, op, ret);
+}
+
+static const struct kern_ops blinking_ops = { .observe = observe, .begin = begin, .apply = apply };
+
+/* This many observations fail, after so many that do not. */
+static void blind(struct fixture *f, size_t after, size_t n)
+{
+	f->blind_from = f->observations + 1 + after;
+	f->blind_for = n;
+}
+
+/* --- the place --------------------------------------------------------------------------------- */
+
+static const char *at(struct fixture *f, const char *path)
+{
+	return arena_printf(f->a, "%s/%s", f->top, path);
+}
+
+static void write_bytes(struct fixture *f, const char *path, const void *data, size_t size)
+{
+	const char *fresh = at(f, ".new");
+	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_return_code(fd, errno);
+	assert_int_equal(write(fd, data, size), (ssize_t)size);
+	(void)close(fd);
+	assert_return_code(rename(fresh, at(f, path)), errno);
+}
+
+static void write_text(struct fixture *f, const char *path, const char *text)
+{
+	write_bytes(f, path, text, strlen(text));
+}
+
+static void copy_object(struct fixture *f, const char *name)
+{
+	const char *build = getenv("abs_top_builddir");
+	FILE *in = fopen(arena_printf(f->a, "%s/bpf/%s", build ? build : ".", name), "re");
+	cleanup(strbuf_done) struct strbuf b = { 0 };
+	char chunk[4096];
+	size_t n;
+
+	if (!in)
+		fail_msg("%s: %s", name, strerror(errno));
+	while ((n = fread(chunk, 1, sizeof(chunk), in)) > 0)
+		strbuf_addn(&b, chunk, n);
+	(void)fclose(in);
+	write_bytes(f, arena_printf(f->a, "d/%s", name), strbuf_get(&b), b.len);
+}
+
+#define ON(name, interface)                                                   \
+	"objects: {" name ": {file: test_trace.bpf.o, programs: {xdp_trace: " \
+	"{attach: [{xdp: {interface: " interface "}}]}}}}\n"
+
+static void add_interface(struct fixture *f, const char *name)
+{
+	kern_fake_set_interface(
+		f->kernel, &(struct observed_interface){ .name = name, .mtu = 1500, .up = true });
+}
+
+/* A new process on the same node. */
+static void start(struct fixture *f)
+{
+	const struct loader_options lo = {
+		.directories = { .v = &f->directory, .n = 1 },
+		.settings_path = at(f, "bpfshared.yaml"),
+		.state_dir = at(f, "state"),
+		.any_owner = true,
+	};
+	struct recon_options ro = {
+		.ops = &blinking_ops,
+		.ctx = f,
+		.run_dir = "/run/bpfshare",
+		.node = { .host = "node", .arch = "x86_64", .kernel = { 6, 12, 0 } },
+	};
+
+	assert_int_equal(loader_new(&lo, &f->loader, &f->e), 0);
+	ro.loader = f->loader;
+	assert_int_equal(recon_new(&ro, &f->recon, &f->e), 0);
+}
+
+static void stop(struct fixture *f)
+{
+	recon_free(f->recon);
+	loader_free(f->loader);
+	f->recon = NULL;
+	f->loader = NULL;
+}
+
+static void restart(struct fixture *f)
+{
+	stop(f);
+	start(f);
+}
+
+static void silence(enum log_level level, const char *const *fields, const char *text)
+{
+	(void)level;
+	(void)fields;
+	(void)text;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = xnew(struct fixture);
+	const char *tmp = getenv("TMPDIR");
+
+	f->a = arena_new();
+	f->top = xasprintf("%s/recon.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	f->kernel = kern_fake_new();
+	f->now = 1000 * SECOND;
+	if (!mkdtemp(f->top))
+		return -1;
+	log_set_sink(silence);
+	f->directory = at(f, "d");
+	assert_return_code(mkdir(f->directory, 0755), errno);
+	copy_object(f, "test_trace.bpf.o");
+	write_text(f, "d/a.yaml", ON("a", "eth0"));
+	add_interface(f, "eth0");
+	add_interface(f, "eth1");
+	start(f);
+	*state = f;
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	stop(f);
+	assert_string_equal(kern_fake_violations(f->kernel), "");
+	kern_fake_free(f->kernel);
+	(void)nftw(f->top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(f->top);
+	arena_free(f->a);
+	free(f);
+	return 0;
+}
+
+/* --- words --------------------------------------------------------------------------------------- */
+
+#define FILES  (RECON_DIRTY_FILES | RECON_DIRTY_KERNEL)
+#define KERNEL RECON_DIRTY_KERNEL
+
+static int run(struct fixture *f, unsigned int dirty)
+{
+	f->now += SECOND / 100;
+	f->e.text[0] = 0;
+	return recon_run(f->recon, dirty, f->now, &f->e);
+}
+
+static void pass(struct fixture *f, unsigned int dirty)
+{
+	if (run(f, dirty) < 0)
+		fail_msg("%s", f->e.text);
+}
+
+static bool converged(struct fixture *f)
+{
+	return recon_status(f->recon)->converged;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!text || !strstr(text, part))
+		fail_msg("\"%s\" not in \"%s\"", part, text ? text : "(null)");
+}
+
+static bool runs(struct fixture *f, const char *interface, const char *object)
+{
+	return strstr(kern_fake_chain(f->kernel, f->a, interface), object) != NULL;
+}
+
+static const char *ours(struct fixture *f)
+{
+	return kern_fake_ours(f->kernel, f->a);
+}
+
+/* How many events say this. */
+static size_t told(struct fixture *f, const char *part)
+{
+	const struct recon_event *e;
+	uint64_t last = 0;
+	size_t n = 0;
+
+	while ((e = recon_event_next(f->recon, last))) {
+		n += strstr(e->message, part) != NULL;
+		last = e->sequence;
+	}
+	return n;
+}
+
+static const struct desired_file *file(struct fixture *f, const char *name)
+{
+	const struct status *st = recon_status(f->recon);
+
+	for (size_t i = 0; i < st->file_count; i++)
+		if (str_ends(st->files[i].path, name))
+			return &st->files[i];
+	fail_msg("no file %s", name);
+	return NULL;
+}
+
+/* --- the ordinary course --------------------------------------------------------------------------- */
+
+static void what_is_declared_comes_to_be_and_stays(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t operations;
+
+	assert_null(recon_status(f->recon));
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_null(recon_trouble(f->recon));
+	assert_true(runs(f, "eth0", "a/xdp_trace"));
+	assert_int_equal(recon_next_ns(f->recon), 0);
+	operations = recon_operations(f->recon);
+	assert_true(operations > 0);
+	pass(f, FILES);
+	pass(f, KERNEL);
+	pass(f, KERNEL | RECON_DIRTY_FOREIGN | RECON_DIRTY_RETRY);
+	assert_int_equal(recon_operations(f->recon), operations);
+	assert_int_equal(recon_plan(f->recon)->op_count, 0);
+	assert_int_equal(recon_passes(f->recon), 4);
+}
+
+static void a_new_process_finds_nothing_to_do(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	restart(f);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_int_equal(recon_operations(f->recon), 0);
+	assert_string_equal(ours(f), before);
+}
+
+static void drift_is_repaired(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	kern_fake_detach(f->kernel, "eth0");
+	assert_false(runs(f, "eth0", "a/"));
+	pass(f, KERNEL);
+	assert_true(runs(f, "eth0", "a/xdp_trace"));
+	assert_true(converged(f));
+}
+
+static void files_are_read_only_when_they_are_dirty(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, KERNEL);
+	assert_false(runs(f, "eth1", "b/"));
+	pass(f, FILES);
+	assert_true(runs(f, "eth1", "b/xdp_trace"));
+	assert_int_equal(unlink(at(f, "d/b.yaml")), 0);
+	pass(f, FILES);
+	assert_false(runs(f, "eth1", "b/"));
+	assert_true(runs(f, "eth0", "a/"));
+}
+
+/* --- a kernel that cannot be looked at ---------------------------------------------------------------- */
+
+static void a_blind_pass_keeps_the_old_plan_and_says_so(void **state)
+{
+	struct fixture *f = *state;
+	const struct status *st;
+	uint64_t passes;
+
+	pass(f, FILES);
+	passes = recon_passes(f->recon);
+	kern_fake_detach(f->kernel, "eth0");
+	blind(f, 0, 2);
+	assert_int_equal(run(f, KERNEL), -EIO);
+	assert_has(f->e.text, "kernel state not read");
+	assert_has(recon_trouble(f->recon), "netlink");
+	st = recon_status(f->recon);
+	assert_non_null(st);
+	assert_false(st->converged);
+	assert_string_equal(st->objects[0].name, "a");
+	assert_int_equal(recon_passes(f->recon), passes);
+	assert_int_equal(recon_next_ns(f->recon), f->now + SECOND);
+	assert_int_equal(run(f, KERNEL), -EIO);
+	assert_int_equal(told(f, "kernel state not read"), 1);
+	pass(f, KERNEL);
+	assert_null(recon_trouble(f->recon));
+	assert_true(converged(f));
+	assert_true(runs(f, "eth0", "a/"));
+}
+
+static void blind_after_changes_the_status_is_still_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	kern_fake_detach(f->kernel, "eth0");
+	blind(f, 1, 1);
+	assert_int_equal(run(f, KERNEL), -EIO);
+	assert_true(runs(f, "eth0", "a/"));
+	assert_false(converged(f));
+	assert_true(recon_status(f->recon)->objects[0].condition.since.tv_sec > 0);
+	pass(f, KERNEL);
+	assert_true(converged(f));
+}
+
+static void files_stay_dirty_until_they_could_be_read(void **state)
+{
+	struct fixture *f = *state;
+
+	blind(f, 0, 1);
+	assert_int_equal(run(f, FILES), -EIO);
+	assert_null(recon_status(f->recon));
+	assert_has(recon_trouble(f->recon), "configuration not read");
+	assert_int_equal(recon_next_ns(f->recon), f->now + SECOND);
+	pass(f, 0); /* its retry is due; nobody says again that the files changed */
+	assert_true(converged(f));
+	assert_true(runs(f, "eth0", "a/"));
+}
+
+/* A new generation was read, but no round came through: the one after that takes its place. */
+static void two_generations_in_a_row_without_a_round(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	blind(f, 0, 2);
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	assert_int_equal(run(f, FILES), -EIO);
+	assert_int_equal(recon_status(f->recon)->object_count, 1);
+	write_text(f, "d/c.yaml", ON("c", "eth1"));
+	assert_int_equal(run(f, FILES), -EIO);
+	assert_string_equal(recon_status(f->recon)->objects[0].name, "a");
+	pass(f, 0);
+	assert_true(converged(f));
+	assert_true(runs(f, "eth1", "b/") && runs(f, "eth1", "c/"));
+}
+
+/* --- directories ---------------------------------------------------------------------------------------- */
+
+static void a_vanished_directory_is_no_wish(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	assert_int_equal(rename(at(f, "d"), at(f, "away")), 0);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_false(converged(f));
+	assert_has(recon_trouble(f->recon), "vanished");
+	assert_int_equal(recon_status(f->recon)->object_count, 1);
+	kern_fake_detach(f->kernel, "eth0"); /* what is in force is still looked after */
+	pass(f, FILES);
+	assert_true(runs(f, "eth0", "a/"));
+	assert_int_equal(mkdir(at(f, "d"), 0755), 0);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_false(runs(f, "eth0", "a/"));
+}
+
+static void a_start_without_any_directory_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	assert_int_equal(rename(at(f, "d"), at(f, "away")), 0);
+	restart(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_int_equal(recon_operations(f->recon), 0);
+	assert_false(converged(f));
+	assert_has(recon_trouble(f->recon), "no configuration directory");
+	assert_false(recon_status(f->recon)->suspended);
+	assert_int_equal(rename(at(f, "away"), at(f, "d")), 0);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_int_equal(recon_operations(f->recon), 0);
+}
+
+/* --- last good versions ------------------------------------------------------------------------------------ */
+
+#define BROKEN "objects: {a: {file: test_trace.bpf.o, programms: {}}}\n"
+
+static void a_broken_file_keeps_its_last_good_version(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	write_text(f, "d/a.yaml", BROKEN);
+	pass(f, FILES);
+	assert_false(converged(f));
+	assert_int_equal(file(f, "a.yaml")->state, FILE_INVALID);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_string_equal(ours(f), before);
+	restart(f);
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_string_equal(ours(f), before);
+	assert_int_equal(recon_operations(f->recon), 0);
+	write_text(f, "d/a.yaml", ON("a", "eth1"));
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_true(runs(f, "eth1", "a/"));
+}
+
+/* The object file is kept with the text: it may have been replaced in the meantime. */
+static void the_object_file_is_kept_as_well(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	write_text(f, "d/a.yaml", BROKEN);
+	write_text(f, "d/test_trace.bpf.o", "no object file");
+	restart(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_int_equal(recon_status(f->recon)->objects[0].condition.state, STATE_READY);
+}
+
+static void damage_all(struct fixture *f, const char *directory)
+{
+	DIR *d = opendir(at(f, directory));
+	const struct dirent *entry;
+
+	assert_non_null(d);
+	while ((entry = readdir(d)))
+		if (entry->d_name[0] != '.')
+			write_text(f, arena_printf(f->a, "%s/%s", directory, entry->d_name), "x");
+	(void)closedir(d);
+}
+
+static bool has_diag(struct fixture *f, const char *part)
+{
+	const struct diags *d = &recon_generation(f->recon)->diags;
+
+	for (size_t i = 0; i < d->list.n; i++)
+		if (strstr(d->list.v[i].message, part))
+			return true;
+	return false;
+}
+
+static void a_damaged_last_good_version_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	damage_all(f, "state/files");
+	write_text(f, "d/a.yaml", BROKEN);
+	restart(f);
+	pass(f, FILES);
+	assert_true(has_diag(f, "is damaged"));
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_NONE);
+	assert_true(runs(f, "eth0", "a/")); /* what an invalid file declared is not removed */
+}
+
+static void a_damaged_kept_object_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	damage_all(f, "state/objects");
+	write_text(f, "d/a.yaml", BROKEN);
+	restart(f);
+	pass(f, FILES);
+	assert_true(has_diag(f, "was damaged"));
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_int_equal(recon_operations(f->recon), 0);
+}
+
+static void a_store_that_cannot_be_used_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+
+	stop(f);
+	(void)nftw(at(f, "state"), remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	write_text(f, "state", "in the way");
+	start(f);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_int_equal(told(f, "last good versions"), 1);
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	pass(f, FILES);
+	assert_int_equal(told(f, "last good versions"), 1);
+	write_text(f, "d/a.yaml", BROKEN); /* memory has it */
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_true(has_diag(f, "last good versions"));
+	write_text(f, "d/a.yaml", ON("a", "eth0"));
+	pass(f, FILES);
+	assert_int_equal(unlink(at(f, "state")), 0);
+	pass(f, FILES); /* nothing changed; what could not be kept is kept now */
+	assert_int_equal(told(f, "kept on disk again"), 1);
+	write_text(f, "d/a.yaml", BROKEN);
+	restart(f);
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+}
+
+/* What the store could not take is newer than what it has. */
+static void memory_is_newer_than_a_store_that_failed(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	/* Nothing more can be written: the name of new files is taken by a directory. */
+	assert_int_equal(mkdir(at(f, "state/files/.new"), 0755), 0);
+	write_text(f, "d/a.yaml", ON("a", "eth1"));
+	pass(f, FILES);
+	assert_int_equal(told(f, "no last good version can be kept"), 1);
+	assert_true(runs(f, "eth1", "a/"));
+	before = ours(f);
+	write_text(f, "d/a.yaml", BROKEN);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_int_equal(rmdir(at(f, "state/files/.new")), 0);
+}
+
+/* --- settings ------------------------------------------------------------------------------------------------ */
+
+static void broken_settings_keep_the_last_good_ones(void **state)
+{
+	struct fixture *f = *state;
+
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: 7}\n");
+	pass(f, FILES);
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: seven}\n");
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	assert_int_equal(recon_settings(f->recon)->mass_removal_percent, 7);
+	assert_false(converged(f));
+	assert_has(recon_trouble(f->recon), "bpfshared.yaml:1");
+	assert_has(recon_trouble(f->recon), "last good version is in force");
+	assert_true(runs(f, "eth1", "b/")); /* files are still applied */
+	pass(f, FILES);
+	assert_int_equal(told(f, "last good version is in force"), 1);
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: 8}\n");
+	pass(f, FILES);
+	assert_int_equal(recon_settings(f->recon)->mass_removal_percent, 8);
+	assert_null(recon_trouble(f->recon));
+	assert_true(converged(f));
+}
+
+static void broken_settings_at_the_first_start_change_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: seven}\n");
+	assert_true(run(f, FILES) < 0);
+	assert_has(f->e.text, "nothing is changed until they are repaired");
+	assert_has(recon_trouble(f->recon), "bpfshared.yaml:1");
+	assert_null(recon_status(f->recon));
+	assert_int_equal(recon_operations(f->recon), 0);
+	assert_false(runs(f, "eth0", "a/"));
+	assert_int_equal(recon_next_ns(f->recon), f->now + SECOND);
+	assert_int_equal(told(f, "nothing is changed"), 1);
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: 7}\n");
+	pass(f, 0);
+	assert_true(converged(f));
+}
+
+static void broken_settings_at_a_start_use_the_stored_ones(void **state)
+{
+	struct fixture *f = *state;
+
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: 7}\n");
+	pass(f, FILES);
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: seven}\n");
+	restart(f);
+	pass(f, FILES);
+	assert_int_equal(recon_settings(f->recon)->mass_removal_percent, 7);
+	assert_false(converged(f));
+	restart(f); /* they are not forgotten while the fault lasts */
+	pass(f, FILES);
+	assert_int_equal(recon_settings(f->recon)->mass_removal_percent, 7);
+	damage_all(f, "state/files");
+	restart(f);
+	assert_true(run(f, FILES) < 0);
+	assert_has(f->e.text, "is damaged");
+	assert_int_equal(recon_operations(f->recon), 0);
+}
+
+static void removed_settings_are_defaults(void **state)
+{
+	struct fixture *f = *state;
+
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: 7}\n");
+	pass(f, FILES);
+	assert_int_equal(unlink(at(f, "bpfshared.yaml")), 0);
+	pass(f, FILES);
+	assert_int_equal(recon_settings(f->recon)->mass_removal_percent, 50);
+	assert_true(converged(f));
+}
+
+/* --- failures --------------------------------------------------------------------------------------------------- */
+
+static void what_failed_is_tried_again_when_it_is_due(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t operations, due;
+
+	kern_fake_fail(f->kernel, 0, -EAGAIN, FAILURE_TRANSIENT);
+	pass(f, FILES);
+	assert_false(converged(f));
+	assert_false(runs(f, "eth0", "a/"));
+	due = recon_next_ns(f->recon);
+	assert_in_range(due - f->now, SECOND * 75 / 1000, SECOND * 125 / 1000);
+	operations = recon_operations(f->recon);
+	pass(f, KERNEL);
+	assert_int_equal(recon_operations(f->recon), operations);
+	assert_int_equal(recon_next_ns(f->recon), due);
+	f->now = due;
+	pass(f, 0);
+	assert_true(converged(f));
+	assert_true(runs(f, "eth0", "a/"));
+	assert_int_equal(recon_next_ns(f->recon), 0);
+}
+
+static void a_refused_object_waits_for_a_person_or_a_new_file(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t operations;
+
+	pass(f, FILES);
+	kern_fake_refuse_content(f->kernel,
+				 recon_generation(f->recon)->desired.objects[0].source->sha256);
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	assert_int_equal(recon_status(f->recon)->objects[1].condition.state, STATE_FAILED);
+	assert_int_equal(recon_next_ns(f->recon), 0);
+	operations = recon_operations(f->recon);
+	f->now += 10000 * SECOND;
+	pass(f, KERNEL | RECON_DIRTY_FOREIGN);
+	assert_int_equal(recon_operations(f->recon), operations);
+	pass(f, KERNEL | RECON_DIRTY_RETRY);
+	assert_true(recon_operations(f->recon) > operations);
+}
+
+static void foreign_failures_end_with_an_event(void **state)
+{
+	struct fixture *f = *state;
+
+	kern_fake_fail(f->kernel, 1, -EBUSY, FAILURE_FOREIGN);
+	pass(f, FILES);
+	assert_false(converged(f));
+	pass(f, KERNEL);
+	assert_false(converged(f));
+	pass(f, KERNEL | RECON_DIRTY_FOREIGN);
+	assert_true(converged(f));
+}
+
+/* --- commands ---------------------------------------------------------------------------------------------------- */
+
+static void suspended_nothing_is_changed(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t operations;
+
+	pass(f, FILES);
+	recon_suspend(f->recon, 0);
+	operations = recon_operations(f->recon);
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	assert_int_equal(recon_operations(f->recon), operations);
+	assert_true(recon_status(f->recon)->suspended);
+	assert_false(converged(f));
+	assert_int_equal(recon_next_ns(f->recon), 0);
+	recon_resume(f->recon);
+	pass(f, KERNEL);
+	assert_false(recon_status(f->recon)->suspended);
+	assert_true(runs(f, "eth1", "b/"));
+	assert_true(converged(f));
+}
+
+static void a_suspension_ends_by_itself(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t until;
+
+	recon_suspend(f->recon, until = f->now + 5 * SECOND);
+	pass(f, FILES);
+	assert_int_equal(recon_next_ns(f->recon), until);
+	assert_false(runs(f, "eth0", "a/"));
+	f->now = until - SECOND / 100;
+	pass(f, 0);
+	assert_false(recon_status(f->recon)->suspended);
+	assert_true(runs(f, "eth0", "a/"));
+	assert_int_equal(told(f, "changes are made again"), 1);
+}
+
+static void many_removals_wait_for_their_confirmation(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: 10, and_at_least: 1}\n");
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	before = ours(f);
+	assert_int_equal(unlink(at(f, "d/b.yaml")), 0);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_true(recon_plan(f->recon)->held_count > 0);
+	assert_false(converged(f));
+	/* A confirmation is for what was shown: more than that is held again. */
+	recon_confirm(f->recon);
+	assert_int_equal(unlink(at(f, "d/a.yaml")), 0);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	pass(f, KERNEL);
+	assert_string_equal(ours(f), before);
+	recon_confirm(f->recon);
+	pass(f, KERNEL);
+	assert_false(runs(f, "eth0", "a/") || runs(f, "eth1", "b/"));
+	assert_true(converged(f));
+}
+
+static void purge_removes_all_and_suspends(void **state)
+{
+	struct fixture *f = *state;
+	const char *empty = ours(f);
+
+	pass(f, FILES);
+	assert_string_not_equal(ours(f), empty);
+	assert_int_equal(recon_purge(f->recon, f->now, &f->e), 0);
+	assert_false(runs(f, "eth0", "a/"));
+	assert_string_equal(ours(f), empty);
+	assert_true(recon_status(f->recon)->suspended);
+	pass(f, FILES);
+	assert_string_equal(ours(f), empty);
+	recon_resume(f->recon);
+	pass(f, KERNEL);
+	assert_true(runs(f, "eth0", "a/"));
+}
+
+/* The directories may be gone by then: the package is being removed. */
+static void purge_needs_no_directory(void **state)
+{
+	struct fixture *f = *state;
+	const char *empty = ours(f);
+
+	pass(f, FILES);
+	assert_int_equal(rename(at(f, "d"), at(f, "away")), 0);
+	restart(f);
+	assert_int_equal(recon_purge(f->recon, f->now, &f->e), 0);
+	assert_string_equal(ours(f), empty);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_declared_comes_to_be_and_stays),
+		TEST(a_new_process_finds_nothing_to_do),
+		TEST(drift_is_repaired),
+		TEST(files_are_read_only_when_they_are_dirty),
+		TEST(a_blind_pass_keeps_the_old_plan_and_says_so),
+		TEST(blind_after_changes_the_status_is_still_whole),
+		TEST(files_stay_dirty_until_they_could_be_read),
+		TEST(two_generations_in_a_row_without_a_round),
+		TEST(a_vanished_directory_is_no_wish),
+		TEST(a_start_without_any_directory_changes_nothing),
+		TEST(a_broken_file_keeps_its_last_good_version),
+		TEST(the_object_file_is_kept_as_well),
+		TEST(a_damaged_last_good_version_is_told),
+		TEST(a_damaged_kept_object_is_told),
+		TEST(a_store_that_cannot_be_used_is_told_once),
+		TEST(memory_is_newer_than_a_store_that_failed),
+		TEST(broken_settings_keep_the_last_good_ones),
+		TEST(broken_settings_at_the_first_start_change_nothing),
+		TEST(broken_settings_at_a_start_use_the_stored_ones),
+		TEST(removed_settings_are_defaults),
+		TEST(what_failed_is_tried_again_when_it_is_due),
+		TEST(a_refused_object_waits_for_a_person_or_a_new_file),
+		TEST(foreign_failures_end_with_an_event),
+		TEST(suspended_nothing_is_changed),
+		TEST(a_suspension_ends_by_itself),
+		TEST(many_removals_wait_for_their_confirmation),
+		TEST(purge_removes_all_and_suspends),
+		TEST(purge_needs_no_directory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
