@@ -316,6 +316,7 @@ static void names_that_are_no_ids_are_nobodys(void **state)
 static void a_newer_chain_is_told_apart(void **state)
 {
 	struct meta_chain m = { .signature = "s", .origin = "" };
+	const struct pin_owner owner = { .tag = "0123abcd" };
 	struct error e = { 0 };
 	const void *encoded;
 	unsigned char *data;
@@ -326,7 +327,7 @@ static void a_newer_chain_is_told_apart(void **state)
 	data = arena_dup(fixture.a, encoded, size);
 	data[8]++;
 	assert_int_equal(pin_directory_create(below("chains/7"), &e), 0);
-	assert_int_equal(pin_meta_write(fixture.a, below("chains/7"), data, size, &e), 0);
+	assert_int_equal(pin_meta_write(fixture.a, below("chains/7"), &owner, data, size, &e), 0);
 	assert_true(find(7)->newer);
 	assert_false(find(7)->complete);
 }

@@ -648,7 +648,8 @@ static void no_descriptor_is_left_open(void **state)
 	apply_fine(&remove);
 	assert_true(apply(&refused).code < 0);
 	(void)observe();
-	assert_int_equal(open_descriptors(), before);
+	/* The array of a chain is kept while the chain lives, and one of the two is gone. */
+	assert_int_equal(open_descriptors(), before - 1);
 }
 
 int main(void)

@@ -56,7 +56,8 @@ static void a_loaded_object_is_described(void **state)
 	assert_int_equal(o->programs[0].type, BPF_PROG_TYPE_XDP);
 	assert_int_equal(o->programs[0].id, program_id("member"));
 	assert_int_equal(strlen(o->programs[0].tag), 16);
-	assert_int_equal(o->programs[0].map_count, 3); /* trace, packets, .rodata */
+	/* trace, packets, .rodata, and the metadata map that is bound to it */
+	assert_int_equal(o->programs[0].map_count, 4);
 	assert_int_equal(o->map_count, d->source->elf->map_count);
 	map = observed_object_map(o, "packets");
 	assert_non_null(map);
@@ -314,11 +315,12 @@ static void what_lacks_a_pin_is_not_complete(void **state)
 /* Pins DATA as the metadata of objects/INSTANCE/v. */
 static void plant_meta(const char *instance, const void *data, size_t size)
 {
+	const struct pin_owner owner = { .tag = "0123abcd" };
 	struct error e = { 0 };
 
 	assert_int_equal(pin_directory_create(below("objects/%s", instance), &e), 0);
 	assert_int_equal(pin_directory_create(below("objects/%s/v", instance), &e), 0);
-	if (pin_meta_write(fixture.a, below("objects/%s/v", instance), data, size, &e) < 0)
+	if (pin_meta_write(fixture.a, below("objects/%s/v", instance), &owner, data, size, &e) < 0)
 		fail_msg("%s", e.text);
 }
 
