@@ -61,9 +61,11 @@ requirements() {
 		check|command nm|binutils|binutils
 		root|command ip|iproute2|iproute2
 		root|command jq|jq|jq
+		root|command mount|mount and umount|mount
 		root|command setpriv|util-linux|util-linux
 		root|command sysctl|procps|procps
 		ci|command clang-format|clang-format 14 or later|clang-format
+		ci|command mandoc|mandoc|mandoc
 		ci|command shellcheck|shellcheck|shellcheck
 		ci|command xz|xz|xz-utils
 		ci|sanitizers|run-time libraries of clang's sanitizers|libclang-rt-dev
