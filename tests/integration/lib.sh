@@ -17,6 +17,11 @@ set -u
 builddir=${abs_builddir:-$PWD}
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
+# The one that configure found to run: Ubuntu's in the PATH wants the tools of the running kernel.
+bpftool() {
+	command "${BPFTOOL:-bpftool}" "$@"
+}
+
 tap_count=0
 tap_failed=0
 
