@@ -8,7 +8,7 @@ file_max=1000 function_max=100 function_wanted=60
 
 sources() { # TREE
 	find "$1/src" "$1/bpf" "$1/tests" "$1/tools" -type f \( -name '*.[ch]' -o -name '*.sh' \) \
-		2>/dev/null | sort
+		! -name '*.skel.h' 2>/dev/null | sort
 }
 
 check_files() { # TREE

@@ -9,8 +9,9 @@ places='(^|[^A-Za-z0-9_.$})-])/(home|root|work)[/]'
 
 check_words() { # TREE
 	(cd "$1" && find . \( -path './.git' -o -path './build*' -o -path './_*' -o -path './LICENSES' \
-		-o -path './autom4te.cache' -o -path './configure*' -o -path './aclocal.m4' \
-		-o -path './Makefile.in' -o -path './*.tar.*' \) -prune \
+		-o -path './autom4te.cache' -o -path './configure' -o -path './aclocal.m4' \
+		-o -path './Makefile.in' -o -path './Makefile' -o -path './config.*' \
+		-o -name '*.bpf.d' -o -path './*.tar.*' -o -name .deps -o -name '*.log' \) -prune \
 		-o -type f -print0 | sort -z | xargs -0 -r grep -HnIE "$places")
 }
 
