@@ -15,6 +15,7 @@ struct bind {
 	struct arena *arena; /* of the declarations; the values bound go away before them */
 	struct diags *diags;
 	const struct xdp_settings *xdp; /* daemon-wide */
+	const struct tc_settings *tc;   /* likewise */
 };
 
 struct field {

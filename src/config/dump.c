@@ -139,6 +139,13 @@ static void add_set(struct strbuf *out, const struct interface_set *s)
 	add_indented(out, 2, "optional");
 	add_bool(out, s->optional);
 	strbuf_addc(out, '\n');
+	if (s->netns) {
+		add_indented(out, 2, "netns");
+		add_string(out, s->netns);
+		strbuf_addc(out, '\n');
+	}
+	if (s->has_tc)
+		strbuf_addf(out, "    tc: {mechanism: %s}\n", tc_mechanism_names[s->tc.mechanism]);
 	if (!s->has_xdp)
 		return;
 	add_indented(out, 2, "xdp");
@@ -303,23 +310,32 @@ static void add_references(struct strbuf *out, const char *key, const struct pro
 	strbuf_add(out, "]\n");
 }
 
+static void add_proceed_on(struct strbuf *out, const struct attach_decl *a)
+{
+	cleanup(arena_freep) struct arena *scratch = arena_new();
+
+	strbuf_addf(out, "            proceed_on: [%s]\n",
+		    a->proceed_on ? verdicts_format(scratch, a->hook, a->proceed_on) : "");
+}
+
 static void add_attach(struct strbuf *out, const struct attach_decl *a)
 {
-	const char *separator = "";
-
 	strbuf_addf(out, "          - %s: {interface: ", hook_names[a->hook]);
 	add_strings(out, &a->interfaces);
-	strbuf_addf(out, "}\n            priority: %u\n", a->priority);
+	if (a->netns) {
+		strbuf_add(out, ", netns: ");
+		add_string(out, a->netns);
+	}
+	if (a->hook == HOOK_TC)
+		strbuf_addf(out, ", direction: %s", tc_direction_names[a->direction]);
+	strbuf_add(out, "}\n");
+	if (a->has_priority)
+		strbuf_addf(out, "            priority: %u\n", a->priority);
 	add_references(out, "before", a->before, a->before_count);
 	add_references(out, "after", a->after, a->after_count);
-	strbuf_add(out, "            proceed_on: [");
-	for (size_t i = 0; i < XDP_VERDICT_COUNT; i++) {
-		if (!(a->proceed_on & (1u << i)))
-			continue;
-		strbuf_addf(out, "%s%s", separator, xdp_verdict_names[i]);
-		separator = ", ";
-	}
-	strbuf_addf(out, "]\n            on_missing: %s\n", on_missing_names[a->on_missing]);
+	if (a->has_proceed_on)
+		add_proceed_on(out, a);
+	strbuf_addf(out, "            on_missing: %s\n", on_missing_names[a->on_missing]);
 }
 
 static void add_programs(struct strbuf *out, const struct object_decl *o)

@@ -14,12 +14,17 @@ void fields_bind_shares(struct bind *b, const struct field *f, const struct valu
 
 /* [struct xdp_settings]; keys that are absent stay as they are. */
 void fields_bind_xdp(struct bind *b, const struct field *f, const struct value *v, void *dst);
+/* [struct tc_settings]; likewise. */
+void fields_bind_tc(struct bind *b, const struct field *f, const struct value *v, void *dst);
+/* [const char *]: a network namespace by name or absolute path, normalised: /run/netns/NAME is NAME. */
+void fields_bind_netns(struct bind *b, const struct field *f, const struct value *v, void *dst);
 
 /* [struct program_decl]: the list of attachments. */
 void fields_bind_attach(struct bind *b, const struct field *f, const struct value *v, void *dst);
 
 /* The defaults that hold where bpfshared.yaml says nothing. */
 extern const struct xdp_settings fields_xdp_defaults;
+extern const struct tc_settings fields_tc_defaults;
 
 /* Why s is not one of these, as a phrase after it ("is empty"); NULL if it is. */
 const char *fields_interface_fault(const char *s); /* the name of a network interface */

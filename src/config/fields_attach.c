@@ -21,14 +21,28 @@ static const struct text_rule selector_rule = {
 static const struct field xdp_fields[] = {
 	{ "interface", bind_strings, offsetof(struct attach_decl, interfaces), &selector_rule,
 	  true },
-	{ "netns", NULL, 0, NULL, false },
+	{ "netns", fields_bind_netns, offsetof(struct attach_decl, netns), NULL, false },
 	{ 0 },
 };
 
 static void bind_xdp(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
-	((struct attach_decl *)dst)->hook = HOOK_XDP;
 	bind_mapping(b, f->key, v, xdp_fields, dst);
+}
+
+static const struct words directions = { tc_direction_names, TC_DIRECTION_COUNT, NULL, NULL };
+
+static const struct field tc_fields[] = {
+	{ "interface", bind_strings, offsetof(struct attach_decl, interfaces), &selector_rule,
+	  true },
+	{ "netns", fields_bind_netns, offsetof(struct attach_decl, netns), NULL, false },
+	{ "direction", bind_word, offsetof(struct attach_decl, direction), &directions, true },
+	{ 0 },
+};
+
+static void bind_tc(struct bind *b, const struct field *f, const struct value *v, void *dst)
+{
+	bind_mapping(b, f->key, v, tc_fields, dst);
 }
 
 static void bind_reference(struct bind *b, const char *what, const struct value *v,
@@ -68,46 +82,68 @@ static void bind_after(struct bind *b, const struct field *f, const struct value
 	bind_references(b, f, v, &attach->after, &attach->after_count);
 }
 
-/* Verdicts that only programs of the tc hook have; `redirect` belongs to both. */
-static const char *const tc_verdicts[] = {
-	"next", "ok", "shot", "reclassify", "pipe", "stolen", "queued", "repeat", "trap", "unspec",
+static const struct verdicts {
+	const char *const *names;
+	size_t count;
+	const char *hint;
+} verdicts[HOOK_COUNT] = {
+	[HOOK_XDP] = { xdp_verdict_names, XDP_VERDICT_COUNT,
+		       "those of xdp are aborted, drop, pass, tx and redirect" },
+	[HOOK_TC] = { tc_verdict_names, TC_VERDICT_COUNT,
+		      "those of tc are next, ok, shot, reclassify, pipe, stolen, queued, repeat, "
+		      "redirect and trap" },
 };
 
-static void bind_verdict(struct bind *b, const char *what, const struct value *v, uint32_t *mask)
+/* The verdict of this name as a bit; 0: the hook has none. */
+static uint32_t find_verdict(enum hook hook, const char *name)
+{
+	/* The kernel's other word for it. */
+	if (hook == HOOK_TC && strcmp(name, "unspec") == 0)
+		name = "next";
+	for (size_t i = 0; i < verdicts[hook].count; i++)
+		if (strcmp(verdicts[hook].names[i], name) == 0)
+			return 1u << i;
+	return 0;
+}
+
+static void bind_verdict(struct bind *b, const char *what, const struct value *v,
+			 struct attach_decl *attach)
 {
 	static const struct text_rule rule = { 0 };
+	const enum hook hook = attach->hook, other = hook == HOOK_XDP ? HOOK_TC : HOOK_XDP;
 	const char *text = bind_text(b, what, v, &rule);
+	uint32_t verdict = text ? find_verdict(hook, text) : 0;
 
-	if (!text)
+	attach->proceed_on |= verdict;
+	if (!text || verdict)
 		return;
-	for (size_t i = 0; i < XDP_VERDICT_COUNT; i++) {
-		if (strcmp(xdp_verdict_names[i], text) == 0) {
-			*mask |= 1u << i;
-			return;
-		}
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(tc_verdicts); i++) {
-		if (strcmp(tc_verdicts[i], text) != 0)
-			continue;
-		bind_error(b, &v->origin, "those of xdp are aborted, drop, pass, tx and redirect",
-			   "'%s': '%s' is a verdict of the hook tc, not of xdp", what, text);
-		return;
-	}
-	bind_error(b, &v->origin,
-		   diag_suggest(b->arena, text, xdp_verdict_names, XDP_VERDICT_COUNT,
-				"those of xdp are aborted, drop, pass, tx and redirect"),
-		   "'%s': %s is no verdict", what, diag_quote(b->arena, text));
+	if (find_verdict(other, text))
+		bind_error(b, &v->origin, verdicts[hook].hint,
+			   "'%s': '%s' is a verdict of the hook %s, not of %s", what, text,
+			   hook_names[other], hook_names[hook]);
+	else
+		bind_error(b, &v->origin,
+			   diag_suggest(b->arena, text, verdicts[hook].names, verdicts[hook].count,
+					verdicts[hook].hint),
+			   "'%s': %s is no verdict", what, diag_quote(b->arena, text));
 }
 
 static void bind_proceed_on(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
-	uint32_t *mask = &((struct attach_decl *)dst)->proceed_on;
+	struct attach_decl *attach = dst;
 
-	*mask = 0;
+	attach->has_proceed_on = true;
+	attach->proceed_on = 0;
 	for (size_t i = 0; v->kind == VALUE_LIST && i < v->n; i++)
-		bind_verdict(b, f->key, &v->items[i], mask);
+		bind_verdict(b, f->key, &v->items[i], attach);
 	if (v->kind != VALUE_LIST)
-		bind_verdict(b, f->key, v, mask);
+		bind_verdict(b, f->key, v, attach);
+}
+
+static void bind_priority(struct bind *b, const struct field *f, const struct value *v, void *dst)
+{
+	((struct attach_decl *)dst)->has_priority = true;
+	bind_u16(b, f, v, dst);
 }
 
 static const struct range priority_range = { 0, UINT16_MAX };
@@ -116,7 +152,7 @@ static const struct words on_missing_words = { on_missing_names, ON_MISSING_COUN
 /* The hooks first; those without a function are for later versions. */
 static const struct field attach_fields[] = {
 	{ "xdp", bind_xdp, 0, NULL, false },
-	{ "tc", NULL, 0, NULL, false },
+	{ "tc", bind_tc, 0, NULL, false },
 	{ "netkit", NULL, 0, NULL, false },
 	{ "netfilter", NULL, 0, NULL, false },
 	{ "netns", NULL, 0, NULL, false },
@@ -141,7 +177,8 @@ static const struct field attach_fields[] = {
 	{ "iter", NULL, 0, NULL, false },
 	{ "struct_ops", NULL, 0, NULL, false },
 	{ "lirc", NULL, 0, NULL, false },
-	{ "priority", bind_u16, offsetof(struct attach_decl, priority), &priority_range, false },
+	{ "priority", bind_priority, offsetof(struct attach_decl, priority), &priority_range,
+	  false },
 	{ "before", bind_before, 0, NULL, false },
 	{ "after", bind_after, 0, NULL, false },
 	{ "proceed_on", bind_proceed_on, 0, NULL, false },
@@ -173,6 +210,15 @@ static void check_one_hook(struct bind *b, const struct value *v, size_t errors)
 			   "the attachment does not say where");
 }
 
+/* What the verdicts mean, wherever among the keys they stand. */
+static enum hook hook_of(const struct value *v)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (strcmp(v->keys[i].text, hook_names[HOOK_TC]) == 0)
+			return HOOK_TC;
+	return HOOK_XDP;
+}
+
 void fields_bind_attach(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
 	struct program_decl *program = dst;
@@ -193,7 +239,8 @@ void fields_bind_attach(struct bind *b, const struct field *f, const struct valu
 		}
 		attach->origin = v->items[i].origin;
 		attach->priority = 50;
-		attach->proceed_on = XDP_VERDICTS_DEFAULT;
+		attach->hook = hook_of(&v->items[i]);
+		attach->proceed_on = verdicts_default(attach->hook);
 		bind_mapping(b, f->key, &v->items[i], attach_fields, attach);
 		check_one_hook(b, &v->items[i], errors);
 	}

@@ -4,17 +4,24 @@
 
 #include <string.h>
 
+#include "base/macros.h"
 #include "config/config.h"
 
 /* linux/if.h and linux/netdevice.h; both with the final NUL. */
 #define IFNAME_SIZE  16
 #define ALTNAME_SIZE 128
 
+/* linux/limits.h: the longest file name, and a path with its final NUL. */
+#define NAME_SIZE 255
+#define PATH_SIZE 4096
+
 const struct xdp_settings fields_xdp_defaults = {
 	.mode = XDP_MODE_AUTO,
 	.mechanism = MECHANISM_AUTO,
 	.on_foreign = ON_FOREIGN_WAIT,
 };
+
+const struct tc_settings fields_tc_defaults = { .mechanism = TC_MECHANISM_AUTO };
 
 /* What the kernel refuses in names (dev_valid_name). */
 static const char *characters_fault(const char *s)
@@ -159,11 +166,10 @@ static void bind_except(struct bind *b, const struct field *f, const struct valu
 	bind_matches(b, f, v, &set->except, &set->except_count);
 }
 
-static const char *const mechanisms_later[] = { "libxdp", NULL };
 static const struct words modes = { xdp_mode_names, XDP_MODE_COUNT, NULL, NULL };
 /* Without `direct`, which is what `tailcall` makes of a single program. */
-static const struct words mechanisms = { mechanism_names, MECHANISM_DIRECT, mechanisms_later,
-					 "write auto or tailcall" };
+static const struct words mechanisms = { mechanism_names, MECHANISM_DIRECT, NULL, NULL };
+static const struct words tc_mechanisms = { tc_mechanism_names, TC_MECHANISM_COUNT, NULL, NULL };
 static const struct words on_foreigns = { on_foreign_names, ON_FOREIGN_COUNT, NULL, NULL };
 
 static const struct field xdp_fields[] = {
@@ -179,6 +185,53 @@ void fields_bind_xdp(struct bind *b, const struct field *f, const struct value *
 	bind_mapping(b, f->key, v, xdp_fields, (char *)dst + f->offset);
 }
 
+static const struct field tc_fields[] = {
+	{ "mechanism", bind_word, offsetof(struct tc_settings, mechanism), &tc_mechanisms, false },
+	{ 0 },
+};
+
+void fields_bind_tc(struct bind *b, const struct field *f, const struct value *v, void *dst)
+{
+	bind_mapping(b, f->key, v, tc_fields, (char *)dst + f->offset);
+}
+
+static void bind_set_tc(struct bind *b, const struct field *f, const struct value *v, void *dst)
+{
+	((struct interface_set *)dst)->has_tc = true;
+	fields_bind_tc(b, f, v, dst);
+}
+
+/* As a name below /run/netns, where `ip netns` keeps them, or as the path of a file of nsfs. */
+static const char *netns_fault(const char *s)
+{
+	if (*s == '/')
+		return strlen(s) >= PATH_SIZE ? "is longer than a path can be" : NULL;
+	if (strlen(s) > NAME_SIZE)
+		return "is longer than the name of a file can be";
+	return strchr(s, '/') || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 ?
+		       "is no name of a network namespace and no absolute path" :
+		       NULL;
+}
+
+static const struct text_rule netns_rule = {
+	.fault = netns_fault,
+	.hint = "write a name as `ip netns` shows it, or an absolute path like /proc/1/ns/net",
+};
+
+void fields_bind_netns(struct bind *b, const struct field *f, const struct value *v, void *dst)
+{
+	static const char *const directories[] = { "/run/netns/", "/var/run/netns/" };
+	const char *text = bind_text(b, f->key, v, &netns_rule);
+
+	for (size_t i = 0; text && i < ARRAY_SIZE(directories); i++) {
+		size_t n = strlen(directories[i]);
+
+		if (strncmp(text, directories[i], n) == 0 && text[n] && !strchr(text + n, '/'))
+			text += n;
+	}
+	*(const char **)((char *)dst + f->offset) = text;
+}
+
 static void bind_set_xdp(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
 	((struct interface_set *)dst)->has_xdp = true;
@@ -188,10 +241,10 @@ static void bind_set_xdp(struct bind *b, const struct field *f, const struct val
 static const struct field set_fields[] = {
 	{ "select", bind_select, 0, NULL, true },
 	{ "except", bind_except, 0, NULL, false },
-	{ "netns", NULL, 0, NULL, false },
+	{ "netns", fields_bind_netns, offsetof(struct interface_set, netns), NULL, false },
 	{ "optional", bind_bool, offsetof(struct interface_set, optional), NULL, false },
 	{ "xdp", bind_set_xdp, offsetof(struct interface_set, xdp), NULL, false },
-	{ "tc", NULL, 0, NULL, false },
+	{ "tc", bind_set_tc, offsetof(struct interface_set, tc), NULL, false },
 	{ 0 },
 };
 
@@ -221,6 +274,7 @@ void fields_bind_sets(struct bind *b, const struct field *f, const struct value 
 		set->origin = v->keys[i].origin;
 		set->optional = true;
 		set->xdp = *b->xdp;
+		set->tc = *b->tc;
 		bind_mapping(b, set->name, &v->items[i], set_fields, set);
 		fragment->set_count++;
 	}

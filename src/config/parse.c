@@ -64,6 +64,7 @@ struct fragment *config_parse(struct arena *a, const char *path, const char *tex
 		.arena = a,
 		.diags = &ret->diags,
 		.xdp = defaults ? &defaults->xdp : &fields_xdp_defaults,
+		.tc = defaults ? &defaults->tc : &fields_tc_defaults,
 	};
 	const struct value *root;
 
@@ -129,6 +130,29 @@ static void bind_log_level(struct bind *b, const struct field *f, const struct v
 		((struct settings *)dst)->log_level = names[level];
 }
 
+/* Versions of the structure in libxdp's dispatchers; older ones than 2 nobody writes any more. */
+static const struct range protocol_range = { 2, 3 };
+
+static void bind_protocol(struct bind *b, const struct field *f, const struct value *v, void *dst)
+{
+	uint32_t *protocol = &((struct settings *)dst)->libxdp_protocol;
+
+	if (v->kind == VALUE_STRING && strcmp(v->text, "auto") == 0)
+		*protocol = 0;
+	else
+		bind_number(b, f->key, v, &protocol_range, protocol);
+}
+
+static const struct field libxdp_fields[] = {
+	{ "protocol", bind_protocol, 0, NULL, false },
+	{ 0 },
+};
+
+static void bind_libxdp(struct bind *b, const struct field *f, const struct value *v, void *dst)
+{
+	bind_mapping(b, f->key, v, libxdp_fields, dst);
+}
+
 /* A minute is far more than any editor needs to finish; a day is as good as never. */
 static const struct range settle_range = { 0, 60000 };
 static const struct range resync_range = { 0, 86400 };
@@ -138,7 +162,8 @@ static const struct field settings_fields[] = {
 	{ "allowed_owners", bind_strings, offsetof(struct settings, allowed_owners), &account_rule,
 	  false },
 	{ "xdp", fields_bind_xdp, offsetof(struct settings, xdp), NULL, false },
-	{ "tc", NULL, 0, NULL, false },
+	{ "tc", fields_bind_tc, offsetof(struct settings, tc), NULL, false },
+	{ "libxdp", bind_libxdp, 0, NULL, false },
 	{ "settle_ms", bind_u32, offsetof(struct settings, settle_ms), &settle_range, false },
 	{ "resync_s", bind_u32, offsetof(struct settings, resync_s), &resync_range, false },
 	{ "mass_removal", bind_mass_removal, 0, NULL, false },
@@ -153,12 +178,18 @@ bool config_parse_settings(struct arena *a, const char *path, const char *text, 
 {
 	cleanup(arena_freep) struct arena *scratch = arena_new();
 	const char *file = arena_strdup(a, path);
-	struct bind b = { .arena = a, .diags = diags, .xdp = &fields_xdp_defaults };
+	struct bind b = {
+		.arena = a,
+		.diags = diags,
+		.xdp = &fields_xdp_defaults,
+		.tc = &fields_tc_defaults,
+	};
 	const struct value *root;
 	size_t errors = diags->errors;
 
 	*ret = (struct settings){
 		.xdp = fields_xdp_defaults,
+		.tc = fields_tc_defaults,
 		.settle_ms = 50,
 		.resync_s = 60,
 		.mass_removal_percent = 50,

@@ -77,8 +77,10 @@ static int observe_pinned(const struct kern_context *c, struct arena *a, struct 
 		r = pin_open_if(link_pin(c, a, id), &fd, e);
 		if (r > 0)
 			r = link_info(fd, &link, e);
-		if (r > 0)
-			*LIST_ADD(a, &l->list) = link;
+		if (r <= 0)
+			continue;
+		link.pinned = true;
+		*LIST_ADD(a, &l->list) = link;
 	}
 	return r < 0 ? r : 0;
 }

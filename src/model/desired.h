@@ -22,6 +22,10 @@ struct xdp_settings {
 	bool exclusive;
 };
 
+struct tc_settings {
+	enum tc_mechanism mechanism;
+};
+
 /* Keys AND, entries of a key's list OR; an empty list matches everything. */
 struct interface_match {
 	struct string_list names, drivers, macs, kinds;
@@ -35,9 +39,11 @@ struct interface_set {
 	struct origin origin;
 	struct interface_match *select, *except;
 	size_t select_count, except_count;
+	const char *netns; /* normalised (config/config.h); NULL: the daemon's own */
 	bool optional;
-	bool has_xdp;
+	bool has_xdp, has_tc;
 	struct xdp_settings xdp; /* daemon-wide settings where has_xdp is false or a key is absent */
+	struct tc_settings tc;   /* likewise */
 };
 
 struct label {
@@ -90,10 +96,15 @@ struct attach_decl {
 	enum hook hook;
 	struct origin origin;
 	struct string_list interfaces; /* names, globs, "@set" */
+	const char *
+		netns; /* where names and globs are looked for (a set has its own), as in interface_set */
+	enum tc_direction direction; /* of HOOK_TC */
+	/* Not in the file: the program's .xdp_run_config decides, else the default that stands here. */
+	bool has_priority, has_proceed_on;
 	uint16_t priority;
 	struct program_reference *before, *after;
 	size_t before_count, after_count;
-	uint32_t proceed_on; /* mask of verdicts */
+	uint32_t proceed_on; /* mask of the hook's verdicts */
 	enum on_missing on_missing;
 };
 
@@ -215,6 +226,8 @@ struct settings {
 	size_t label_count;
 	struct string_list allowed_owners; /* names or numbers */
 	struct xdp_settings xdp;
+	struct tc_settings tc;
+	uint32_t libxdp_protocol; /* 2 or 3: version of its dispatchers; 0: what this host's libxdp writes */
 	uint32_t settle_ms, resync_s;
 	uint32_t mass_removal_percent, mass_removal_least;
 	const char *control_group;

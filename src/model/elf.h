@@ -60,7 +60,12 @@ struct elf_program {
 	uint32_t type;                 /* enum bpf_prog_type */
 	uint32_t expected_attach_type; /* enum bpf_attach_type */
 	bool frags;
-	bool needed; /* sits in a statically filled program array: always loaded */
+	bool has_btf; /* its functions have BTF, which freplace needs */
+	/* Of libxdp's section .xdp_run_config; values that no attachment can have are left out. */
+	bool has_run_priority, has_run_actions;
+	uint16_t run_priority;
+	uint32_t run_actions; /* mask of verdicts that pass control on */
+	bool needed;          /* sits in a statically filled program array: always loaded */
 	const uint32_t *
 		maps; /* indices into elf_object.maps of what it, or a function it may call, uses */
 	size_t map_count;

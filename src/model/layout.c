@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "base/macros.h"
+#include "base/num.h"
+#include "base/str.h"
 
-#define SOURCE_PREFIX "bpfshare:"
+#define SOURCE_PREFIX   "bpfshare:"
+#define PROTOCOL_PREFIX "dispatch-"
 
 static bool is_plain(char c)
 {
@@ -80,6 +83,13 @@ const char *layout_program_pin(struct arena *a, const char *instance, const char
 			    layout_escape(a, function));
 }
 
+const char *layout_extension_pin(struct arena *a, const char *instance, const char *version,
+				 const char *function)
+{
+	return arena_printf(a, "%s/" LAYOUT_EXTENSIONS "/%s",
+			    layout_object_dir(a, instance, version), layout_escape(a, function));
+}
+
 const char *layout_map_pin(struct arena *a, const char *instance, const char *version,
 			   const char *map)
 {
@@ -95,6 +105,46 @@ const char *layout_chain_dir(struct arena *a, uint32_t id)
 const char *layout_link_pin(struct arena *a, uint32_t id)
 {
 	return arena_printf(a, LAYOUT_LINKS "/%u", id);
+}
+
+const char *layout_chain_link(struct arena *a, uint32_t id, uint32_t slot)
+{
+	return arena_printf(a, "%s/link-%u", layout_chain_dir(a, id), slot);
+}
+
+const char *layout_netns_dir(struct arena *a, const char *netns)
+{
+	return arena_printf(a, LAYOUT_NETNS "/%s", layout_escape(a, netns));
+}
+
+const char *layout_protocol_dir(struct arena *a, uint32_t ifindex, uint32_t id)
+{
+	return arena_printf(a, PROTOCOL_PREFIX "%u-%u", ifindex, id);
+}
+
+bool layout_protocol_parse(const char *name, uint32_t *ret_ifindex, uint32_t *ret_id)
+{
+	const char *dash;
+	char ifindex[16];
+
+	if (!str_starts(name, PROTOCOL_PREFIX))
+		return false;
+	name += sizeof(PROTOCOL_PREFIX) - 1;
+	dash = strchr(name, '-');
+	if (!dash || (size_t)(dash - name) >= sizeof(ifindex))
+		return false;
+	memcpy(ifindex, name, (size_t)(dash - name));
+	ifindex[dash - name] = '\0';
+	return num_parse_u32(ifindex, UINT32_MAX, ret_ifindex) == 0 && *ret_ifindex &&
+	       num_parse_u32(dash + 1, UINT32_MAX, ret_id) == 0 && *ret_id;
+}
+
+const char *layout_instance(struct arena *a, const char *object, const char *netns,
+			    const char *interface)
+{
+	if (!netns)
+		return arena_printf(a, "%s@%s", object, interface);
+	return arena_printf(a, "%s@%s:%s", object, layout_escape(a, netns), interface);
 }
 
 const char *layout_mount_source(struct arena *a, const char *tag, const char *share)

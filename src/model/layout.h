@@ -5,17 +5,25 @@
  *
  *   objects/INSTANCE/VERSION/programs/FUNCTION    a loaded object; `meta` is pinned last,
  *                           /maps/MAP             so a directory without it is unfinished
+ *                           /extensions/FUNCTION  the same function as a freplace program
  *                           /meta
  *   chains/ID/dispatcher                          ID: program id of the dispatcher
- *            /members                             its program array
+ *            /members                             its program array, or
+ *            /link-SLOT                           its freplace links
  *            /meta
- *   links/ID                                      exclusive roots; ID: link id
+ *   links/ID                                      exclusive roots and TCX; ID: link id
+ *   netns/NAME                                    a directory: something of ours may be in it
+ *
+ * Beside our directory, in `xdp` of the same bpffs, lie the pins of libxdp's protocol:
+ *
+ *   dispatch-IFINDEX-ID/progSLOT-prog, progSLOT-link
  *
  * bpffs refuses dots in names, so every name is escaped: anything but
  * [A-Za-z0-9_@-] becomes %XX.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -30,6 +38,9 @@
 #define LAYOUT_META       "meta"
 #define LAYOUT_DISPATCHER "dispatcher"
 #define LAYOUT_MEMBERS    "members"
+#define LAYOUT_EXTENSIONS "extensions"
+#define LAYOUT_NETNS      "netns"
+#define LAYOUT_PROTOCOL   "xdp"
 
 const char *layout_escape(struct arena *a, const char *name);
 const char *layout_unescape(struct arena *a, const char *name); /* NULL when no name of ours */
@@ -37,10 +48,25 @@ const char *layout_unescape(struct arena *a, const char *name); /* NULL when no 
 const char *layout_object_dir(struct arena *a, const char *instance, const char *version);
 const char *layout_program_pin(struct arena *a, const char *instance, const char *version,
 			       const char *function);
+const char *layout_extension_pin(struct arena *a, const char *instance, const char *version,
+				 const char *function);
 const char *layout_map_pin(struct arena *a, const char *instance, const char *version,
 			   const char *map);
 const char *layout_chain_dir(struct arena *a, uint32_t id);
 const char *layout_link_pin(struct arena *a, uint32_t id);
+const char *layout_chain_link(struct arena *a, uint32_t id, uint32_t slot);
+const char *layout_netns_dir(struct arena *a, const char *netns);
+/* Relative to `xdp` of the bpffs: "dispatch-IFINDEX-ID". */
+const char *layout_protocol_dir(struct arena *a, uint32_t ifindex, uint32_t id);
+/* False when name is none of these. */
+bool layout_protocol_parse(const char *name, uint32_t *ret_ifindex, uint32_t *ret_id);
+
+/*
+ * Name of the instance of an object at an interface: "fwd@eth0", in a namespace "fwd@blue:eth0" (the
+ * namespace is escaped, so that the name has no slash).
+ */
+const char *layout_instance(struct arena *a, const char *object, const char *netns,
+			    const char *interface);
 
 /*
  * Source string of a share's mount as /proc/self/mountinfo shows it; the mark by

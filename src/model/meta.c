@@ -116,15 +116,26 @@ const void *meta_chain_encode(struct arena *a, const struct meta_chain *m, size_
 	cleanup(strbuf_done) struct strbuf b = { 0 };
 
 	add_string(&b, "kind", "chain");
+	add_string(&b, "hook", hook_names[m->hook]);
+	add_string(&b, "mechanism", mechanism_names[m->mechanism]);
+	if (m->protocol)
+		strbuf_addf(&b, "protocol=%u\n", m->protocol);
 	add_string(&b, "signature", m->signature);
 	add_string(&b, "origin", m->origin);
 	strbuf_addf(&b, "frags=%d\n", m->frags);
 	for (size_t i = 0; i < m->member_count; i++) {
 		const struct meta_member *member = &m->members[i];
-		char priority[16], proceed_on[16];
-		const char *const fields[] = { member->instance, member->program, priority,
-					       proceed_on, member->required ? "1" : "0" };
+		char priority[16], proceed_on[16], id[16], run_priority[16];
+		const char *const fields[] = { member->instance,
+					       member->program,
+					       priority,
+					       proceed_on,
+					       member->required ? "1" : "0",
+					       id,
+					       run_priority };
 
+		snprintf(id, sizeof(id), "%u", member->id);
+		snprintf(run_priority, sizeof(run_priority), "%u", member->run_priority);
 		snprintf(priority, sizeof(priority), "%u", member->priority);
 		snprintf(proceed_on, sizeof(proceed_on), "0x%x", member->proceed_on);
 		add_line(&b, "member", fields, ARRAY_SIZE(fields));
@@ -265,6 +276,17 @@ static bool take_bool(const char *s, bool *ret)
 	return true;
 }
 
+static bool take_word(const char *s, const char *const *names, size_t count, unsigned int *ret)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!str_eq(s, names[i]))
+			continue;
+		*ret = (unsigned int)i;
+		return true;
+	}
+	return false;
+}
+
 struct object_reader {
 	struct meta_object *m;
 	LIST(const char *) programs;
@@ -341,13 +363,13 @@ int meta_object_decode(struct arena *a, const void *data, size_t size, struct me
 
 struct chain_reader {
 	struct meta_chain *m;
+	unsigned int hook, mechanism;
 	LIST(struct meta_member) members;
 };
 
 static bool read_member(struct arena *a, const struct line *l, struct chain_reader *r)
 {
 	struct meta_member *member;
-	uint32_t priority;
 
 	/* Bounded by the slots of a dispatcher, so that readers may use arrays of that size. */
 	if (l->n < 5 || r->members.n >= LIMIT_CHAIN_TAILCALL)
@@ -355,10 +377,12 @@ static bool read_member(struct arena *a, const struct line *l, struct chain_read
 	member = LIST_ADD(a, &r->members);
 	member->instance = l->fields[0];
 	member->program = l->fields[1];
-	if (num_parse_u32(l->fields[2], UINT16_MAX, &priority) < 0 ||
+	if (num_parse_u32(l->fields[2], UINT32_MAX, &member->priority) < 0 ||
 	    num_parse_u32(l->fields[3], UINT32_MAX, &member->proceed_on) < 0)
 		return false;
-	member->priority = (uint16_t)priority;
+	if (l->n >= 7 && (num_parse_u32(l->fields[5], UINT32_MAX, &member->id) < 0 ||
+			  num_parse_u32(l->fields[6], UINT32_MAX, &member->run_priority) < 0))
+		return false;
 	return take_bool(l->fields[4], &member->required);
 }
 
@@ -366,6 +390,12 @@ static bool read_chain_line(struct arena *a, const struct line *l, void *arg)
 {
 	struct chain_reader *r = arg;
 
+	if (str_eq(l->key, "hook"))
+		return take_word(l->fields[0], hook_names, HOOK_COUNT, &r->hook);
+	if (str_eq(l->key, "mechanism"))
+		return take_word(l->fields[0], mechanism_names, MECHANISM_COUNT, &r->mechanism);
+	if (str_eq(l->key, "protocol"))
+		return num_parse_u32(l->fields[0], UINT32_MAX, &r->m->protocol) == 0;
 	if (str_eq(l->key, "signature"))
 		return take_string(l, &r->m->signature);
 	if (str_eq(l->key, "origin"))
@@ -381,7 +411,7 @@ int meta_chain_decode(struct arena *a, const void *data, size_t size, struct met
 		      struct error *e)
 {
 	struct meta_chain m = { 0 };
-	struct chain_reader reader = { .m = &m };
+	struct chain_reader reader = { .m = &m, .hook = HOOK_XDP, .mechanism = MECHANISM_TAILCALL };
 	char *text;
 	int r;
 
@@ -392,6 +422,8 @@ int meta_chain_decode(struct arena *a, const void *data, size_t size, struct met
 		return r;
 	if (!m.signature || !m.origin)
 		return error_set(e, -EBADMSG, "metadata is damaged (incomplete)");
+	m.hook = (enum hook)reader.hook;
+	m.mechanism = (enum mechanism)reader.mechanism;
 	m.members = reader.members.v;
 	m.member_count = reader.members.n;
 	*ret = m;

@@ -35,13 +35,18 @@ struct meta_object {
 
 struct meta_member {
 	const char *instance, *program; /* not the version: a slot can be replaced in place */
-	uint16_t priority;
-	uint32_t proceed_on;
-	bool required; /* drop when the slot cannot run */
+	uint32_t priority;              /* declared; of a foreign member its run priority */
+	uint32_t proceed_on;   /* of a foreign member the chain call actions, all 31 bits of them */
+	uint32_t id;           /* of a foreign member (instance ""): its program; 0: one of ours */
+	uint32_t run_priority; /* MECHANISM_LIBXDP: written into the dispatcher */
+	bool required;         /* drop when the slot cannot run */
 };
 
 struct meta_chain {
-	const char *signature; /* hash of what the dispatcher was built for */
+	enum hook hook;
+	enum mechanism mechanism; /* MECHANISM_TAILCALL or MECHANISM_LIBXDP */
+	uint32_t protocol;        /* version of libxdp's structure; 0 without */
+	const char *signature;    /* hash of what the dispatcher was built for */
 	const char *origin;
 	bool frags;
 	struct meta_member *members; /* by slot */

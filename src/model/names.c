@@ -2,12 +2,13 @@
 #include "model/names.h"
 
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 #include <string.h>
 
 #include "base/macros.h"
 #include "model/limits.h"
 
-const char *const hook_names[HOOK_COUNT] = { [HOOK_XDP] = "xdp" };
+const char *const hook_names[HOOK_COUNT] = { [HOOK_XDP] = "xdp", [HOOK_TC] = "tc" };
 
 const char *const xdp_mode_names[XDP_MODE_COUNT] = {
 	[XDP_MODE_AUTO] = "auto",
@@ -17,9 +18,20 @@ const char *const xdp_mode_names[XDP_MODE_COUNT] = {
 };
 
 const char *const mechanism_names[MECHANISM_COUNT] = {
-	[MECHANISM_AUTO] = "auto",
-	[MECHANISM_TAILCALL] = "tailcall",
-	[MECHANISM_DIRECT] = "direct",
+	[MECHANISM_AUTO] = "auto",         [MECHANISM_LIBXDP] = "libxdp",
+	[MECHANISM_TAILCALL] = "tailcall", [MECHANISM_DIRECT] = "direct",
+	[MECHANISM_TCX] = "tcx",           [MECHANISM_CLSACT] = "clsact",
+};
+
+const char *const tc_mechanism_names[TC_MECHANISM_COUNT] = {
+	[TC_MECHANISM_AUTO] = "auto",
+	[TC_MECHANISM_TCX] = "tcx",
+	[TC_MECHANISM_CLSACT] = "clsact",
+};
+
+const char *const tc_direction_names[TC_DIRECTION_COUNT] = {
+	[TC_INGRESS] = "ingress",
+	[TC_EGRESS] = "egress",
 };
 
 const char *const on_foreign_names[ON_FOREIGN_COUNT] = {
@@ -53,20 +65,41 @@ const char *const xdp_verdict_names[XDP_VERDICT_COUNT] = {
 	[XDP_TX] = "tx",           [XDP_REDIRECT] = "redirect",
 };
 
-/* The default is written in the header without the kernel's name for it. */
-_Static_assert(XDP_VERDICTS_DEFAULT == 1u << XDP_PASS, "the default verdict is pass");
+/* By verdict + 1, since the first is -1. */
+const char *const tc_verdict_names[TC_VERDICT_COUNT] = {
+	[TC_ACT_UNSPEC + 1] = "next",
+	[TC_ACT_OK + 1] = "ok",
+	[TC_ACT_RECLASSIFY + 1] = "reclassify",
+	[TC_ACT_SHOT + 1] = "shot",
+	[TC_ACT_PIPE + 1] = "pipe",
+	[TC_ACT_STOLEN + 1] = "stolen",
+	[TC_ACT_QUEUED + 1] = "queued",
+	[TC_ACT_REPEAT + 1] = "repeat",
+	[TC_ACT_REDIRECT + 1] = "redirect",
+	[TC_ACT_TRAP + 1] = "trap",
+};
 
-const char *xdp_verdicts_format(struct arena *a, uint32_t mask)
+/* The defaults are written in the header without the kernel's names for them. */
+_Static_assert(XDP_VERDICTS_DEFAULT == 1u << XDP_PASS, "the default verdict is pass");
+_Static_assert(TC_VERDICTS_DEFAULT == 1u << (TC_ACT_UNSPEC + 1), "the default verdict is next");
+
+const char *verdicts_format(struct arena *a, enum hook hook, uint32_t mask)
 {
+	const char *const *names = hook == HOOK_TC ? tc_verdict_names : xdp_verdict_names;
+	size_t count = hook == HOOK_TC ? TC_VERDICT_COUNT : XDP_VERDICT_COUNT;
 	const char *text = NULL;
 
-	for (size_t i = 0; i < XDP_VERDICT_COUNT; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (!(mask & (1u << i)))
 			continue;
-		text = text ? arena_printf(a, "%s, %s", text, xdp_verdict_names[i]) :
-			      xdp_verdict_names[i];
+		text = text ? arena_printf(a, "%s, %s", text, names[i]) : names[i];
 	}
 	return text ? text : "none";
+}
+
+uint32_t verdicts_default(enum hook hook)
+{
+	return hook == HOOK_TC ? TC_VERDICTS_DEFAULT : XDP_VERDICTS_DEFAULT;
 }
 
 /* Not isalnum() and its kind: names must not depend on the locale. */

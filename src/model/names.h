@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 
-enum hook { HOOK_XDP, HOOK_COUNT };
+enum hook { HOOK_XDP, HOOK_TC, HOOK_COUNT };
 
 enum xdp_mode {
 	XDP_MODE_AUTO,
@@ -27,8 +27,24 @@ enum xdp_attached {
 	XDP_MULTIPLE = 4,
 };
 
-/* How a chain is built. DIRECT is what TAILCALL becomes for one program with the default verdicts. */
-enum mechanism { MECHANISM_AUTO, MECHANISM_TAILCALL, MECHANISM_DIRECT, MECHANISM_COUNT };
+/*
+ * How a chain is built. The first three can be declared for XDP; DIRECT is what TAILCALL becomes for one
+ * program with the default verdicts. The last two belong to tc.
+ */
+enum mechanism {
+	MECHANISM_AUTO,
+	MECHANISM_LIBXDP,
+	MECHANISM_TAILCALL,
+	MECHANISM_DIRECT,
+	MECHANISM_TCX,
+	MECHANISM_CLSACT,
+	MECHANISM_COUNT,
+};
+
+/* What can be declared for tc. */
+enum tc_mechanism { TC_MECHANISM_AUTO, TC_MECHANISM_TCX, TC_MECHANISM_CLSACT, TC_MECHANISM_COUNT };
+
+enum tc_direction { TC_INGRESS, TC_EGRESS, TC_DIRECTION_COUNT };
 
 enum on_foreign { ON_FOREIGN_WAIT, ON_FOREIGN_REPLACE, ON_FOREIGN_COUNT };
 enum on_missing { ON_MISSING_SKIP, ON_MISSING_DROP, ON_MISSING_HOLD, ON_MISSING_COUNT };
@@ -51,6 +67,8 @@ enum state {
 extern const char *const hook_names[HOOK_COUNT];
 extern const char *const xdp_mode_names[XDP_MODE_COUNT];
 extern const char *const mechanism_names[MECHANISM_COUNT];
+extern const char *const tc_mechanism_names[TC_MECHANISM_COUNT];
+extern const char *const tc_direction_names[TC_DIRECTION_COUNT];
 extern const char *const on_foreign_names[ON_FOREIGN_COUNT];
 extern const char *const on_missing_names[ON_MISSING_COUNT];
 extern const char *const instances_names[INSTANCES_COUNT];
@@ -62,7 +80,15 @@ extern const char *const state_names[STATE_COUNT];
 #define XDP_VERDICT_COUNT    5
 #define XDP_VERDICTS_DEFAULT (1u << 2) /* pass */
 extern const char *const xdp_verdict_names[XDP_VERDICT_COUNT];
-const char *xdp_verdicts_format(struct arena *a, uint32_t mask); /* "pass, drop"; "none" for 0 */
+
+/* Verdicts of tc likewise: bit n is the verdict n - 1 of TC_ACT_… (linux/pkt_cls.h), next being -1. */
+#define TC_VERDICT_COUNT    10
+#define TC_VERDICTS_DEFAULT (1u << 0) /* next */
+extern const char *const tc_verdict_names[TC_VERDICT_COUNT];
+
+/* "pass, drop"; "none" for 0 */
+const char *verdicts_format(struct arena *a, enum hook hook, uint32_t mask);
+uint32_t verdicts_default(enum hook hook);
 
 /* [a-z0-9][a-z0-9_-]{0,62}: objects, shares, interface sets. */
 bool name_is_valid(const char *s);

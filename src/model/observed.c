@@ -32,11 +32,56 @@ static int compare_chain(const void *key, const void *element)
 			       ((const struct observed_chain *)element)->id);
 }
 
+/* Where something is on the network; the direction is 0 where there is none. */
+struct place {
+	const char *netns;
+	uint32_t ifindex;
+	enum tc_direction direction;
+};
+
+int netns_compare(const char *x, const char *y)
+{
+	if (!x || !y)
+		return (x != NULL) - (y != NULL);
+	return strcmp(x, y);
+}
+
+static int compare_places(const struct place *x, const struct place *y)
+{
+	int r = netns_compare(x->netns, y->netns);
+
+	if (!r)
+		r = compare_numbers(x->ifindex, y->ifindex);
+	return r ? r : (int)x->direction - (int)y->direction;
+}
+
 static int compare_interface(const void *key, const void *element)
 {
 	const struct observed_interface *i = element;
+	const struct place at = { i->netns, i->ifindex, 0 };
 
-	return compare_numbers(*(const uint32_t *)key, i->ifindex);
+	return compare_places(key, &at);
+}
+
+static int compare_dispatch(const void *key, const void *element)
+{
+	const struct observed_dispatch *d = element;
+	const struct place at = { d->netns, d->ifindex, 0 };
+
+	return compare_places(key, &at);
+}
+
+static int compare_tc(const void *key, const void *element)
+{
+	const struct observed_tc *t = element;
+	const struct place at = { t->netns, t->ifindex, t->direction };
+
+	return compare_places(key, &at);
+}
+
+static int compare_netns(const void *key, const void *element)
+{
+	return strcmp(key, ((const struct observed_netns *)element)->name);
 }
 
 static int compare_program(const void *key, const void *element)
@@ -79,10 +124,35 @@ const struct observed_chain *observed_find_chain(const struct observed *o, uint3
 	return find(&id, o->chains, o->chain_count, sizeof(*o->chains), compare_chain);
 }
 
-const struct observed_interface *observed_find_interface(const struct observed *o, uint32_t ifindex)
+const struct observed_interface *observed_find_interface(const struct observed *o,
+							 const char *netns, uint32_t ifindex)
 {
-	return find(&ifindex, o->interfaces, o->interface_count, sizeof(*o->interfaces),
+	const struct place key = { netns, ifindex, 0 };
+
+	return find(&key, o->interfaces, o->interface_count, sizeof(*o->interfaces),
 		    compare_interface);
+}
+
+const struct observed_dispatch *observed_find_dispatch(const struct observed *o, const char *netns,
+						       uint32_t ifindex)
+{
+	const struct place key = { netns, ifindex, 0 };
+
+	return find(&key, o->dispatches, o->dispatch_count, sizeof(*o->dispatches),
+		    compare_dispatch);
+}
+
+const struct observed_tc *observed_find_tc(const struct observed *o, const char *netns,
+					   uint32_t ifindex, enum tc_direction direction)
+{
+	const struct place key = { netns, ifindex, direction };
+
+	return find(&key, o->tc, o->tc_count, sizeof(*o->tc), compare_tc);
+}
+
+const struct observed_netns *observed_find_netns(const struct observed *o, const char *name)
+{
+	return find(name, o->netns, o->netns_count, sizeof(*o->netns), compare_netns);
 }
 
 const struct observed_program *observed_find_program(const struct observed *o, uint32_t id)
@@ -96,6 +166,15 @@ const struct observed_program *observed_object_program(const struct observed_obj
 	for (size_t i = 0; i < o->program_count; i++)
 		if (str_eq(o->programs[i].name, function))
 			return &o->programs[i];
+	return NULL;
+}
+
+const struct observed_program *observed_object_extension(const struct observed_object *o,
+							 const char *function)
+{
+	for (size_t i = 0; i < o->extension_count; i++)
+		if (str_eq(o->extensions[i].name, function))
+			return &o->extensions[i];
 	return NULL;
 }
 

@@ -38,6 +38,9 @@ struct observed_object {
 	struct observed_program *programs;
 	struct observed_map *maps;
 	size_t program_count, map_count;
+	/* The same functions loaded as freplace programs (EXT), those that a chain needed so far. */
+	struct observed_program *extensions;
+	size_t extension_count;
 };
 
 /* One directory chains/ID. */
@@ -45,18 +48,83 @@ struct observed_chain {
 	uint32_t id;
 	bool complete, newer;
 	struct meta_chain meta; /* valid if complete */
-	uint32_t *slots;        /* program ids in the array, meta.member_count of them; 0: empty */
+	/*
+	 * Ids of the programs that really run, meta.member_count of them; 0: the slot is empty. Of the
+	 * array's entries, or (MECHANISM_LIBXDP) of the freplace links that are attached to this dispatcher.
+	 */
+	uint32_t *slots;
 	uint64_t run_count, run_ns; /* of the dispatcher */
+	/* MECHANISM_LIBXDP: interfaces with a directory dispatch-IFINDEX-ID of this dispatcher, ascending. */
+	uint32_t *pinned_at;
+	size_t pinned_count;
+};
+
+/* One slot of a dispatcher by libxdp's protocol, as its configuration and pins have it. */
+struct observed_dispatch_member {
+	uint32_t id;      /* of the program that is pinned for it; 0: no such pin */
+	const char *name; /* of its function, by BTF; else the kernel's, of 15 characters */
+	char tag[17];
+	uint32_t priority, actions, flags; /* actions without bit 31 */
+	bool linked;                       /* the pin of its link is there as well */
+};
+
+/* What libxdp's protocol tells of an interface whose root is a dispatcher by it, whoever built that. */
+struct observed_dispatch {
+	const char *netns;
+	uint32_t ifindex;
+	uint32_t id;       /* of the dispatcher */
+	uint32_t version;  /* of the structure: 1, 2, 3, … */
+	const char *fault; /* why it cannot be joined (sentence); NULL: it can */
+	bool frags, devbound;
+	bool ours;                                /* carries the mark of our directories */
+	struct observed_dispatch_member *members; /* by slot; of version 2 and 3 without a fault */
+	size_t member_count;
 };
 
 /* One pin links/ID, or a link without a pin that holds one of our programs. */
 struct observed_link {
 	uint32_t id;
-	uint32_t ifindex; /* 0: its interface is gone */
+	enum hook hook;
+	enum tc_direction direction; /* of HOOK_TC */
+	uint32_t ifindex;            /* 0: its interface is gone */
 	uint32_t program_id;
+	bool pinned;
+};
+
+/* One program at a tc hook: an entry of the TCX list, in order, or a filter of the kind bpf. */
+struct observed_tc_program {
+	uint32_t id;                             /* of the program; 0: a filter of another kind */
+	uint32_t link_id;                        /* TCX; 0: attached without a link */
+	uint32_t filter_priority, filter_handle; /* clsact */
+	const char *filter_name; /* clsact: TCA_BPF_NAME, or the kind of another filter */
+	bool ours;               /* by our pins: link or program; filters: by their mark as well */
+};
+
+enum tc_qdisc { TC_QDISC_NONE, TC_QDISC_CLSACT, TC_QDISC_INGRESS };
+
+/* One direction of one interface. Only those that were asked for, or where something of ours is. */
+struct observed_tc {
+	const char *netns;
+	uint32_t ifindex;
+	enum tc_direction direction;
+	uint64_t revision;                    /* of the TCX list; 0: this kernel has none */
+	struct observed_tc_program *programs; /* the TCX list */
+	size_t program_count;
+	enum tc_qdisc qdisc;
+	struct observed_tc_program *filters;
+	size_t filter_count;
+};
+
+/* A network namespace that a declaration names, or in which something of ours may be. */
+struct observed_netns {
+	const char *name; /* as in observed_interface.netns */
+	bool found;       /* it could be entered */
+	bool recorded; /* a directory netns/NAME of ours stands for it: something of ours may be there */
+	const char *fault; /* why it was not found: the kernel's words */
 };
 
 struct observed_interface {
+	const char *netns; /* NULL: the daemon's own */
 	uint32_t ifindex;
 	const char *name;
 	struct string_list altnames;
@@ -115,20 +183,28 @@ struct feature {
 struct observe_request {
 	struct string_list paths;         /* of share targets, absolute */
 	struct string_list users, groups; /* names to resolve */
+	struct string_list netns;         /* namespaces to look into besides the daemon's own */
 	bool drivers;                     /* a selector asks for the driver of an interface */
+	bool tc;                          /* something is declared for tc */
+	uint32_t libxdp_protocol;         /* of the settings; 0: find out */
 };
 
 struct observed {
 	bool bpffs_mounted;   /* our directory's file system is a bpffs */
 	bool directory_ready; /* our directory and its three parts exist */
-	struct observed_interface *interfaces;
+	struct observed_netns *netns;
+	struct observed_interface *interfaces; /* by netns (the own first, then by name), ifindex */
+	struct observed_dispatch *dispatches;  /* likewise */
+	struct observed_tc *tc;                /* likewise, then direction */
 	struct observed_object *objects;
 	struct observed_chain *chains;
 	struct observed_link *links;
 	struct observed_mount *mounts;
-	struct observed_program *programs; /* by id: every root program, whosever it is */
+	struct observed_program *programs; /* by id: every root and tc program, whosever it is */
 	struct observed_name *names;
 	const struct feature *features;
+	uint32_t libxdp_protocol; /* which structure our new dispatchers have: 2 or 3 */
+	size_t netns_count, dispatch_count, tc_count;
 	size_t interface_count, object_count, chain_count, link_count, mount_count, program_count,
 		name_count, feature_count;
 };
@@ -136,11 +212,21 @@ struct observed {
 const struct observed_object *observed_find_object(const struct observed *o, const char *instance,
 						   const char *version);
 const struct observed_chain *observed_find_chain(const struct observed *o, uint32_t id);
+/* netns NULL: the daemon's own. */
 const struct observed_interface *observed_find_interface(const struct observed *o,
-							 uint32_t ifindex);
+							 const char *netns, uint32_t ifindex);
+const struct observed_dispatch *observed_find_dispatch(const struct observed *o, const char *netns,
+						       uint32_t ifindex);
+const struct observed_tc *observed_find_tc(const struct observed *o, const char *netns,
+					   uint32_t ifindex, enum tc_direction direction);
+const struct observed_netns *observed_find_netns(const struct observed *o, const char *name);
+/* Order of namespaces: NULL, which is the daemon's own, first. */
+int netns_compare(const char *x, const char *y);
 const struct observed_program *observed_find_program(const struct observed *o, uint32_t id);
 const struct observed_program *observed_object_program(const struct observed_object *o,
 						       const char *function);
+const struct observed_program *observed_object_extension(const struct observed_object *o,
+							 const char *function);
 const struct observed_map *observed_object_map(const struct observed_object *o, const char *map);
 const struct observed_mount *observed_find_mount(const struct observed *o, const char *path);
 const struct observed_name *observed_find_name(const struct observed *o, const char *name,

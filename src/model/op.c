@@ -7,15 +7,30 @@
 #include "base/str.h"
 
 const char *const op_kind_names[OP_KIND_COUNT] = {
-	[OP_BPFFS_MOUNT] = "bpffs-mount",     [OP_DIRECTORY_CREATE] = "directory-create",
-	[OP_OBJECT_LOAD] = "object-load",     [OP_CHAIN_BUILD] = "chain-build",
-	[OP_SLOT_SET] = "slot-set",           [OP_ROOT_SET] = "root-set",
-	[OP_LINK_SET] = "link-set",           [OP_SHARE_MOUNT] = "share-mount",
-	[OP_SHARE_PIN] = "share-pin",         [OP_SHARE_OWNER] = "share-owner",
-	[OP_SHARE_SEAL] = "share-seal",       [OP_ROOT_CLEAR] = "root-clear",
-	[OP_LINK_REMOVE] = "link-remove",     [OP_GRACE] = "grace",
-	[OP_SHARE_UNPIN] = "share-unpin",     [OP_CHAIN_REMOVE] = "chain-remove",
-	[OP_OBJECT_REMOVE] = "object-remove", [OP_SHARE_UNMOUNT] = "share-unmount",
+	[OP_BPFFS_MOUNT] = "bpffs-mount",
+	[OP_DIRECTORY_CREATE] = "directory-create",
+	[OP_OBJECT_LOAD] = "object-load",
+	[OP_CHAIN_BUILD] = "chain-build",
+	[OP_SLOT_SET] = "slot-set",
+	[OP_ROOT_SET] = "root-set",
+	[OP_EXTENSION_LOAD] = "extension-load",
+	[OP_ROOT_PIN] = "root-pin",
+	[OP_TC_SET] = "tc-set",
+	[OP_TC_CLEAR] = "tc-clear",
+	[OP_ROOT_UNPIN] = "root-unpin",
+	[OP_NETNS_FORGET] = "netns-forget",
+	[OP_LINK_SET] = "link-set",
+	[OP_SHARE_MOUNT] = "share-mount",
+	[OP_SHARE_PIN] = "share-pin",
+	[OP_SHARE_OWNER] = "share-owner",
+	[OP_SHARE_SEAL] = "share-seal",
+	[OP_ROOT_CLEAR] = "root-clear",
+	[OP_LINK_REMOVE] = "link-remove",
+	[OP_GRACE] = "grace",
+	[OP_SHARE_UNPIN] = "share-unpin",
+	[OP_CHAIN_REMOVE] = "chain-remove",
+	[OP_OBJECT_REMOVE] = "object-remove",
+	[OP_SHARE_UNMOUNT] = "share-unmount",
 };
 
 /* Hashes are shown by their beginning; what is short is shown whole. */
@@ -33,6 +48,10 @@ static void add_hash(struct strbuf *b, const char *hash)
 
 static void add_program(struct strbuf *b, const struct program_ref *p)
 {
+	if (!p->instance) {
+		strbuf_addf(b, "program id %u", p->id);
+		return;
+	}
 	strbuf_addf(b, "%s/%s version ", p->instance, p->function);
 	add_hash(b, p->version);
 }
@@ -60,7 +79,7 @@ static void add_chain(struct strbuf *b, uint32_t id, const char *signature)
 
 static void add_chain_build(struct strbuf *b, const struct op_chain *c)
 {
-	strbuf_add(b, "build ");
+	strbuf_addf(b, "build %s", c->meta.mechanism == MECHANISM_LIBXDP ? "libxdp " : "");
 	add_chain(b, 0, c->signature);
 	strbuf_add(b, " [");
 	for (size_t i = 0; i < c->member_count; i++) {
@@ -68,6 +87,8 @@ static void add_chain_build(struct strbuf *b, const struct op_chain *c)
 			strbuf_add(b, ", ");
 		if (c->members[i].instance)
 			strbuf_addf(b, "%s/%s", c->members[i].instance, c->members[i].function);
+		else if (c->members[i].id)
+			strbuf_addf(b, "program id %u", c->members[i].id);
 		else
 			strbuf_add(b, "empty");
 	}
@@ -96,14 +117,23 @@ static const char *attached_name(enum xdp_attached mode)
 	return (size_t)mode < ARRAY_SIZE(names) ? names[mode] : "unknown";
 }
 
+/* " in namespace blue", nothing for the daemon's own. */
+static void add_netns(struct strbuf *b, const char *netns)
+{
+	if (netns)
+		strbuf_addf(b, " in namespace %s", netns);
+}
+
 /* "swap root of eth0: program id 17 -> chain 3f2a…" and its variants. */
 static void add_root_set(struct strbuf *b, const struct op_root *r, const char *what)
 {
-	if (r->detach_first)
-		strbuf_addf(b, "detach and re-attach %s of %s: ", what, r->interface);
-	else
-		strbuf_addf(b, "%s %s of %s: ", r->expected_id ? "swap" : "attach", what,
-			    r->interface);
+	strbuf_addf(b, "%s %s of %s",
+		    r->detach_first ? "detach and re-attach" :
+		    r->expected_id  ? "swap" :
+				      "attach",
+		    what, r->interface);
+	add_netns(b, r->netns);
+	strbuf_add(b, ": ");
 	if (r->link_id)
 		strbuf_addf(b, "link %u, ", r->link_id);
 	if (r->expected_id)
@@ -119,7 +149,9 @@ static void add_root_set(struct strbuf *b, const struct op_root *r, const char *
 
 static void add_root_clear(struct strbuf *b, const struct op_root *r, const char *what)
 {
-	strbuf_addf(b, "detach %s of %s: ", what, r->interface);
+	strbuf_addf(b, "detach %s of %s", what, r->interface);
+	add_netns(b, r->netns);
+	strbuf_add(b, ": ");
 	if (r->link_id)
 		strbuf_addf(b, "link %u, ", r->link_id);
 	strbuf_addf(b, "program id %u", r->expected_id);
@@ -141,6 +173,65 @@ static void add_root(struct strbuf *b, const struct op *op)
 		add_root_clear(b, &op->root, "exclusive root");
 		break;
 	}
+}
+
+static void add_root_pins(struct strbuf *b, const struct op *op)
+{
+	strbuf_addf(b, "%s libxdp's pins of chain %u at %s",
+		    op->kind == OP_ROOT_PIN ? "make" : "remove", op->root.chain_id,
+		    op->root.interface);
+	add_netns(b, op->root.netns);
+}
+
+static void add_tc_target(struct strbuf *b, const struct op_tc *t)
+{
+	if (t->program.instance)
+		add_program(b, &t->program);
+	else
+		add_chain(b, t->chain_id, t->signature);
+}
+
+static void add_tc_place(struct strbuf *b, const struct op_tc *t)
+{
+	static const char *const words[] = {
+		[TC_PLACE_LAST] = ", last",
+		[TC_PLACE_FIRST] = ", first",
+		[TC_PLACE_BEFORE] = ", before ",
+		[TC_PLACE_AFTER] = ", after ",
+	};
+
+	if (t->mechanism != MECHANISM_TCX || t->link_id)
+		return;
+	strbuf_add(b, words[t->place]);
+	if (t->place != TC_PLACE_BEFORE && t->place != TC_PLACE_AFTER)
+		return;
+	if (t->relative.instance)
+		add_program(b, &t->relative);
+	else
+		strbuf_addf(b, "program id %u", t->relative_id);
+}
+
+/* "attach to egress of eth0 by tcx: count/egress version 0123…, last" and its variants. */
+static void add_tc(struct strbuf *b, const struct op *op)
+{
+	const struct op_tc *t = &op->tc;
+	bool set = op->kind == OP_TC_SET;
+
+	strbuf_addf(b, "%s %s of %s",
+		    !set           ? "detach from" :
+		    t->expected_id ? "replace at" :
+				     "attach to",
+		    tc_direction_names[t->direction], t->interface);
+	add_netns(b, t->netns);
+	strbuf_addf(b, " by %s: ", mechanism_names[t->mechanism]);
+	if (t->link_id)
+		strbuf_addf(b, "link %u, ", t->link_id);
+	if (t->expected_id)
+		strbuf_addf(b, "program id %u%s", t->expected_id, set ? " -> " : "");
+	if (!set)
+		return;
+	add_tc_target(b, t);
+	add_tc_place(b, t);
 }
 
 static void add_share_pins(struct strbuf *b, const struct op_share *s)
@@ -202,6 +293,21 @@ static void add_operation(struct strbuf *b, const struct op *op)
 		strbuf_add(b, op->kind == OP_OBJECT_LOAD ? "load " : "remove ");
 		add_object(b, &op->object, op->kind == OP_OBJECT_LOAD);
 		break;
+	case OP_EXTENSION_LOAD:
+		strbuf_add(b, "load as freplace programs ");
+		add_object(b, &op->object, true);
+		break;
+	case OP_ROOT_PIN:
+	case OP_ROOT_UNPIN:
+		add_root_pins(b, op);
+		break;
+	case OP_TC_SET:
+	case OP_TC_CLEAR:
+		add_tc(b, op);
+		break;
+	case OP_NETNS_FORGET:
+		strbuf_addf(b, "forget namespace %s", op->netns.name);
+		break;
 	case OP_CHAIN_BUILD:
 		add_chain_build(b, &op->chain);
 		break;
@@ -234,7 +340,7 @@ const struct program_ref *op_slot_member(const struct op_chain *c)
 		member = &c->members[c->slot];
 	else if (c->member_count == 1)
 		member = &c->members[0];
-	return member && member->instance ? member : NULL;
+	return member && (member->instance || member->id) ? member : NULL;
 }
 
 const char *op_format(struct arena *a, const struct op *op)

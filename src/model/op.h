@@ -14,28 +14,38 @@ enum op_kind {
 	OP_BPFFS_MOUNT,      /* mount a bpffs where there is none */
 	OP_DIRECTORY_CREATE, /* our directory on it */
 	OP_OBJECT_LOAD,      /* load, pin programs and maps, metadata last */
-	OP_CHAIN_BUILD,      /* dispatcher, filled array, pins, metadata last */
-	OP_SLOT_SET,         /* one slot of a live array */
-	OP_ROOT_SET,         /* attach or swap an interface's root by netlink, compare-and-swap */
-	OP_LINK_SET,         /* the same on a pinned bpf_link */
-	OP_SHARE_MOUNT,      /* build a share's bpffs detached and move it into place */
-	OP_SHARE_PIN,        /* one pin, by rename over the old one */
-	OP_SHARE_OWNER,      /* owner, group and mode of a share's directory or pin */
-	OP_SHARE_SEAL,       /* superblock read-only, propagation shared */
-	OP_ROOT_CLEAR,       /* detach our root */
-	OP_LINK_REMOVE,      /* unpin (and so detach) an exclusive root */
-	OP_GRACE,            /* wait until no CPU runs what was detached or swapped out */
+	OP_EXTENSION_LOAD, /* load functions of a loaded object as freplace programs, with its maps */
+	OP_CHAIN_BUILD,    /* dispatcher, filled array or links, pins, metadata last */
+	OP_SLOT_SET,       /* one slot of a live array, or one link of a live libxdp dispatcher */
+	OP_ROOT_SET,       /* attach or swap an interface's root by netlink, compare-and-swap */
+	OP_LINK_SET,       /* the same on a pinned bpf_link */
+	OP_ROOT_PIN,       /* the pins of libxdp's protocol for a live dispatcher at an interface */
+	OP_TC_SET,         /* attach to, or replace in, a tc hook: a TCX link, or a clsact filter */
+	OP_SHARE_MOUNT,    /* build a share's bpffs detached and move it into place */
+	OP_SHARE_PIN,      /* one pin, by rename over the old one */
+	OP_SHARE_OWNER,    /* owner, group and mode of a share's directory or pin */
+	OP_SHARE_SEAL,     /* superblock read-only, propagation shared */
+	OP_ROOT_CLEAR,     /* detach our root */
+	OP_LINK_REMOVE,    /* unpin (and so detach) an exclusive root */
+	OP_TC_CLEAR,       /* detach from a tc hook */
+	OP_ROOT_UNPIN, /* the pins of libxdp's protocol for a dispatcher that the interface left */
+	OP_GRACE,      /* wait until no CPU runs what was detached or swapped out */
 	OP_SHARE_UNPIN,
 	OP_CHAIN_REMOVE,
 	OP_OBJECT_REMOVE,
+	OP_NETNS_FORGET, /* the record that something of ours may be in a namespace */
 	OP_SHARE_UNMOUNT,
 	OP_KIND_COUNT,
 };
 extern const char *const op_kind_names[OP_KIND_COUNT];
 
-/* One program of one version of an instance, that is, its pin. */
+/*
+ * One program of one version of an instance, that is, its pin; in a chain of MECHANISM_LIBXDP the pin of
+ * its freplace form. With instance NULL and an id: a foreign freplace program.
+ */
 struct program_ref {
 	const char *instance, *version, *function;
+	uint32_t id;
 };
 
 /* One map of one version of an instance. */
@@ -49,7 +59,8 @@ struct op_map {
 	struct map_ref use;   /* instance NULL: a map of its own */
 };
 
-struct op_object { /* OP_OBJECT_LOAD, OP_OBJECT_REMOVE (instance and version only) */
+/* OP_OBJECT_LOAD, OP_EXTENSION_LOAD, OP_OBJECT_REMOVE (instance and version only) */
+struct op_object {
 	const char *instance, *version;
 	const struct object_decl *decl; /* source bytes, values */
 	struct op_map *maps;
@@ -63,24 +74,59 @@ struct op_chain {    /* OP_CHAIN_BUILD; OP_SLOT_SET and OP_CHAIN_REMOVE use id a
 	uint32_t id; /* 0 while it is to be built in this plan */
 	const char *signature;
 	bool frags;
-	struct program_ref *members; /* by slot; instance NULL: left empty */
+	/*
+	 * By slot; neither instance nor id: there is nothing to run. An array's slot is then left empty; a
+	 * libxdp dispatcher has a program of ours there that drops.
+	 */
+	struct program_ref *members;
 	struct meta_chain meta;
 	uint32_t slot;
 	size_t member_count;
 };
 
-/* What becomes the root: a program itself, or a dispatcher by id or, to be built in this plan, by signature. */
-struct op_root { /* OP_ROOT_SET, OP_ROOT_CLEAR, OP_LINK_SET, OP_LINK_REMOVE */
+/*
+ * What becomes the root: a program itself, or a dispatcher by id or, to be built in this plan, by signature.
+ * Around the swap the executor makes the pins of libxdp's protocol for a dispatcher of that mechanism and
+ * removes those of the old root, whosever dispatcher that was, all under the protocol's lock.
+ */
+struct op_root {           /* OP_ROOT_*, OP_LINK_SET, OP_LINK_REMOVE */
+	const char *netns; /* NULL: the daemon's own */
 	uint32_t ifindex;
 	const char *interface;
 	enum xdp_mode mode;   /* to attach in */
 	uint32_t expected_id; /* precondition: program id of the present root, 0: none */
 	enum xdp_attached expected_mode;
 	struct program_ref program; /* instance NULL: the chain below */
-	uint32_t chain_id;          /* 0: by signature */
+	enum mechanism mechanism;   /* of what becomes the root */
+	uint32_t chain_id;          /* 0: by signature; of OP_ROOT_PIN and OP_ROOT_UNPIN always */
 	const char *signature;
 	uint32_t link_id; /* OP_LINK_SET: present link, 0: create; OP_LINK_REMOVE */
 	bool detach_first; /* change of mode or of exclusive: cannot be swapped (confirmed by the operator) */
+};
+
+enum tc_place { TC_PLACE_LAST, TC_PLACE_FIRST, TC_PLACE_BEFORE, TC_PLACE_AFTER };
+
+/* OP_TC_SET, OP_TC_CLEAR */
+struct op_tc {
+	const char *netns; /* NULL: the daemon's own */
+	uint32_t ifindex;
+	const char *interface;
+	enum tc_direction direction;
+	enum mechanism mechanism;   /* MECHANISM_TCX or MECHANISM_CLSACT */
+	struct program_ref program; /* instance NULL: the chain below */
+	uint32_t chain_id;          /* 0: by signature */
+	const char *signature;
+	uint32_t expected_id; /* program that is replaced or detached; 0: nothing is there yet */
+	uint32_t link_id;     /* TCX: the link to update or to remove, 0: create one */
+	enum tc_place place;  /* of a new link; relative to what follows */
+	struct program_ref relative; /* instance NULL: by relative_id */
+	uint32_t relative_id;        /* of a program in the list */
+	uint64_t revision;           /* that the list is expected to have at this operation */
+	uint32_t filter_priority, filter_handle; /* clsact */
+};
+
+struct op_netns { /* OP_NETNS_FORGET */
+	const char *name;
 };
 
 struct op_share_pin {
@@ -119,6 +165,8 @@ struct op {
 		struct op_object object;
 		struct op_chain chain;
 		struct op_root root;
+		struct op_tc tc;
+		struct op_netns netns;
 		struct op_share share;
 	};
 };

@@ -26,9 +26,11 @@ struct status_load {
 
 struct status_attachment {
 	enum hook hook;
-	const char *selector;  /* as declared */
-	const char *interface; /* NULL: the selector matches nothing yet */
-	uint32_t ifindex;      /* 0: absent */
+	const char *selector;        /* as declared */
+	const char *interface;       /* NULL: the selector matches nothing yet */
+	const char *netns;           /* NULL: the daemon's own */
+	enum tc_direction direction; /* of HOOK_TC */
+	uint32_t ifindex;            /* 0: absent */
 	uint16_t priority;
 	int position;             /* in its chain, from 0; -1: not in one */
 	enum mechanism mechanism; /* AUTO: none yet */
@@ -74,8 +76,12 @@ struct status_member {
 struct status_chain {
 	enum hook hook;
 	const char *interface;
+	const char *netns;           /* NULL: the daemon's own */
+	enum tc_direction direction; /* of HOOK_TC */
 	uint32_t ifindex;
 	enum mechanism mechanism;
+	/* Why `auto` did not take the mechanism that it prefers; a token and a sentence, or NULL. */
+	const char *mechanism_reason, *mechanism_message;
 	enum xdp_attached mode;
 	uint32_t dispatcher_id;     /* 0: none */
 	uint64_t run_count, run_ns; /* of the dispatcher; 0 unless kernel statistics are on */

@@ -70,7 +70,7 @@ static const struct observed_interface *busy_bond(const struct planner *p, const
 
 	if (!i->master_ifindex || !str_eq(i->master_kind, "bond"))
 		return NULL;
-	master = observed_find_interface(p->observed, i->master_ifindex);
+	master = observed_find_interface(p->observed, i->netns, i->master_ifindex);
 	return master && master->xdp_id ? master : NULL;
 }
 
@@ -170,8 +170,8 @@ static struct slot declared_slot(struct attachment *at)
 		.object = at->object->name,
 		.instance = i->name,
 		.program = at->program->name,
-		.priority = decl->priority,
-		.proceed_on = decl->proceed_on,
+		.priority = at->priority,
+		.proceed_on = at->proceed_on,
 		.required = decl->on_missing == ON_MISSING_DROP,
 		.on_missing = decl->on_missing,
 		.attachment = at,
@@ -217,7 +217,7 @@ static size_t gather(struct planner *p, struct chain *c)
 			c->slots[n].attachment = at;
 			/* A lone program's own root tells no more than that it runs. */
 			if (c->live.kind == LIVE_DIRECT) {
-				c->slots[n].priority = at->decl->priority;
+				c->slots[n].priority = at->priority;
 				c->slots[n].required = at->decl->on_missing == ON_MISSING_DROP;
 			}
 			n++;

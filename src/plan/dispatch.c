@@ -172,7 +172,7 @@ static void edit_slot(struct planner *p, struct dispatcher *d, size_t i)
 	o->slot = (uint32_t)i;
 	o->member_count = 1;
 	o->members = arena_new_of(p->a, struct program_ref);
-	o->members[0] = (struct program_ref){ s->instance, s->version, s->program };
+	o->members[0] = (struct program_ref){ s->instance, s->version, s->program, 0 };
 	draft_need(p, draft, s->load);
 	*LIST_ADD(p->a, &d->edits) = draft;
 }
@@ -221,6 +221,8 @@ static void fill_build(struct planner *p, struct op_chain *o, const struct build
 	const struct attachment *first = NULL;
 
 	o->signature = o->meta.signature = b->signature;
+	o->meta.hook = HOOK_XDP;
+	o->meta.mechanism = MECHANISM_TAILCALL;
 	o->frags = o->meta.frags = c->frags;
 	o->member_count = o->meta.member_count = b->slot_count;
 	o->members = arena_calloc(p->a, b->slot_count, sizeof(*o->members));
@@ -229,7 +231,8 @@ static void fill_build(struct planner *p, struct op_chain *o, const struct build
 		const struct slot *s = &b->slots[i];
 
 		if (s->version)
-			o->members[i] = (struct program_ref){ s->instance, s->version, s->program };
+			o->members[i] =
+				(struct program_ref){ s->instance, s->version, s->program, 0 };
 		o->meta.members[i] = (struct meta_member){
 			.instance = s->instance,
 			.program = s->program,

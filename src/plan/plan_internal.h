@@ -40,7 +40,7 @@ struct live_member {
 	const char *instance, *program;
 	uint32_t id;                           /* 0: the slot is empty */
 	const struct observed_object *version; /* which has it pinned; NULL: none any more */
-	uint16_t priority;
+	uint32_t priority;
 	uint32_t proceed_on;
 	bool required;
 };
@@ -109,8 +109,11 @@ struct attachment {
 	const struct program_decl *program;
 	const struct attach_decl *decl;
 	const char *selector;
-	struct chain *chain;            /* NULL: no such interface yet */
-	struct slot *slot;              /* in the wanted chain; NULL: left out */
+	const struct observed_interface *interface; /* NULL: no such interface yet */
+	uint32_t priority,
+		proceed_on;  /* effective: of the file, of the program's run config, default */
+	struct chain *chain; /* of HOOK_XDP; NULL: no such interface yet */
+	struct slot *slot;   /* in the wanted chain; NULL: left out */
 	const struct live_member *live; /* the same program, running there now */
 	int position;                   /* in the live chain, -1: not in it */
 	bool per_device;                /* refused for a per-device map */
@@ -125,7 +128,7 @@ struct slot {
 	const char *version; /* NULL: empty, or running without a pin */
 	uint32_t id;         /* program id; 0: empty or loaded by this plan */
 	struct draft *load;
-	uint16_t priority;
+	uint32_t priority;
 	uint32_t proceed_on;
 	bool required, frags;
 	enum on_missing on_missing;

@@ -88,7 +88,7 @@ static void links_plan(struct removal *r)
 		const struct observed_chain *c = observed_find_chain(p->observed, l->program_id);
 		struct draft *d;
 
-		if (l->ifindex && observed_find_interface(p->observed, l->ifindex))
+		if (l->ifindex && observed_find_interface(p->observed, NULL, l->ifindex))
 			continue;
 		d = l->ifindex ? NULL : link_remove(p, l);
 		if (entry)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "model/layout.h"
 #include "plan/plan_internal.h"
 
 /* Scratch by index of the interface, so that a thousand interfaces take no quadratic walk. */
@@ -50,6 +51,8 @@ static struct attachment *attachment_add(struct planner *p, struct object *o,
 	at->object = o;
 	at->program = program;
 	at->decl = decl;
+	at->priority = decl->priority;
+	at->proceed_on = decl->proceed_on;
 	at->selector = selector;
 	at->position = -1;
 	*LIST_ADD(p->a, &o->attachments) = at;
@@ -68,7 +71,7 @@ static struct instance *instance_at(struct resolver *r, struct object *o, size_t
 		return o->instances.v[0];
 	if (at && at->object == o)
 		return at;
-	at = instance_add(r->p, o, arena_printf(r->p->a, "%s@%s", o->name, i->name));
+	at = instance_add(r->p, o, layout_instance(r->p->a, o->name, i->netns, i->name));
 	at->interface = i;
 	r->instances[interface] = at;
 	return at;
@@ -92,6 +95,7 @@ static bool attach_at(struct resolver *r, struct object *o, const struct program
 	r->taken[interface] = program;
 	at = attachment_add(r->p, o, program, decl, selector);
 	at->chain = &r->p->chains[interface];
+	at->interface = at->chain->interface;
 	if (o->standing == STANDING_ACTIVE)
 		attachment_assign(r->p, at, instance_at(r, o, interface));
 	*LIST_ADD(r->p->a, &at->chain->attachments) = at;
@@ -169,7 +173,7 @@ static size_t count_places(const struct object *o, const struct program_decl *pr
 	size_t n = 0;
 
 	for (size_t i = 0; i < o->attachments.n; i++)
-		n += o->attachments.v[i]->program == program && o->attachments.v[i]->chain;
+		n += o->attachments.v[i]->program == program && o->attachments.v[i]->interface;
 	return n;
 }
 
@@ -182,7 +186,7 @@ static void refuse_per_device(struct planner *p, struct object *o,
 	for (size_t i = 0; places > 1 && i < o->attachments.n; i++) {
 		struct attachment *at = o->attachments.v[i];
 
-		if (at->program != program || !at->chain)
+		if (at->program != program || !at->interface)
 			continue;
 		at->per_device = at->settled = true;
 		condition_set(
@@ -289,9 +293,9 @@ static void suspend_attachments(struct planner *p, struct object *o)
 		const char *name = o->name;
 
 		if (o->decl->instances == INSTANCES_INTERFACE)
-			name = at->chain ? arena_printf(p->a, "%s@%s", o->name,
-							at->chain->interface->name) :
-					   NULL;
+			name = at->interface ? layout_instance(p->a, o->name, at->interface->netns,
+							       at->interface->name) :
+					       NULL;
 		if (name)
 			attachment_assign(p, at, lookup_instance(p, name));
 		at->settled = true;
@@ -338,7 +342,8 @@ struct instance *instance_used(struct planner *p, const struct instance *user,
 
 	/* An object with an instance per interface serves the one of the same interface. */
 	if (decl && decl->instances == INSTANCES_INTERFACE && user->interface)
-		name = arena_printf(p->a, "%s@%s", m->use_object, user->interface->name);
+		name = layout_instance(p->a, m->use_object, user->interface->netns,
+				       user->interface->name);
 	owner = lookup_instance(p, name);
 	/* Nothing new shall come to depend on what goes with the operator's word. */
 	return owner && owner->object->standing == STANDING_UNCONFIRMED ? NULL : owner;

@@ -145,6 +145,7 @@ static void fill_root(struct op_root *o, const struct chain *c)
 {
 	o->ifindex = c->interface->ifindex;
 	o->interface = c->interface->name;
+	o->netns = c->interface->netns;
 	o->expected_id = c->interface->xdp_id;
 	o->expected_mode = c->interface->xdp_mode;
 	o->link_id = c->live.link ? c->live.link->id : 0;
@@ -156,7 +157,8 @@ static void root_target(struct planner *p, struct draft *d, const struct chain *
 	const struct slot *only = &c->slots[0];
 
 	if (c->want == WANT_DIRECT) {
-		o->program = (struct program_ref){ only->instance, only->version, only->program };
+		o->program =
+			(struct program_ref){ only->instance, only->version, only->program, 0 };
 		draft_need(p, d, only->load);
 	} else if (c->dispatcher) {
 		o->chain_id = c->dispatcher->observed->id;

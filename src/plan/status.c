@@ -33,9 +33,9 @@ static void aggregate(struct condition_status *c, const struct condition_status 
 static void aggregate_attachment(struct planner *p, struct condition_status *c,
 				 const struct attachment *at, struct condition_status part)
 {
-	if (part.message && at->chain && part.state > c->state)
+	if (part.message && at->interface && part.state > c->state)
 		part.message = arena_printf(p->a, "%s on %s: %s", at->program->name,
-					    at->chain->interface->name, part.message);
+					    at->interface->name, part.message);
 	aggregate(c, &part);
 }
 
@@ -50,14 +50,16 @@ static enum mechanism live_mechanism(const struct attachment *at)
 
 static struct status_attachment status_attachment(struct planner *p, const struct attachment *at)
 {
-	const struct observed_interface *i = at->chain ? at->chain->interface : NULL;
+	const struct observed_interface *i = at->interface;
 
 	return (struct status_attachment){
 		.hook = at->decl->hook,
 		.selector = at->selector,
 		.interface = i ? i->name : NULL,
+		.netns = i ? i->netns : at->decl->netns,
+		.direction = at->decl->direction,
 		.ifindex = i ? i->ifindex : 0,
-		.priority = at->decl->priority,
+		.priority = (uint16_t)at->priority,
 		.position = at->position,
 		.mechanism = live_mechanism(at),
 		.condition = shown(p, at->condition),

@@ -9,8 +9,8 @@ static int priority_of(const struct chain *c, const struct live_member *m)
 {
 	for (size_t i = 0; i < c->attachments.n; i++)
 		if (c->attachments.v[i]->live == m)
-			return c->attachments.v[i]->decl->priority;
-	return c->live.kind == LIVE_CHAIN ? m->priority : -1;
+			return (int)c->attachments.v[i]->priority;
+	return c->live.kind == LIVE_CHAIN ? (int)m->priority : -1;
 }
 
 static void add_member(struct planner *p, struct status_chain *s, const struct chain *c,
@@ -54,6 +54,7 @@ static void add_chain(struct planner *p, struct status *s, const struct chain *c
 
 	to->hook = HOOK_XDP;
 	to->interface = c->interface->name;
+	to->netns = c->interface->netns;
 	to->ifindex = c->interface->ifindex;
 	to->mode = c->interface->xdp_mode;
 	to->exclusive = c->live.link != NULL;

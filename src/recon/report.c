@@ -56,19 +56,27 @@ static void set_condition(json_t *j, const struct condition_status *c)
 	set(j, "since", time_text(&c->since));
 }
 
-static json_t *verdicts(uint32_t mask)
+static json_t *verdicts(enum hook hook, uint32_t mask)
 {
 	json_t *list = json_array();
 
-	for (unsigned int i = 0; i < XDP_VERDICT_COUNT; i++)
+	const char *const *names = hook == HOOK_TC ? tc_verdict_names : xdp_verdict_names;
+	unsigned int count = hook == HOOK_TC ? TC_VERDICT_COUNT : XDP_VERDICT_COUNT;
+
+	for (unsigned int i = 0; i < count; i++)
 		if (mask & (1u << i))
-			(void)json_array_append_new(list, text(xdp_verdict_names[i]));
+			(void)json_array_append_new(list, text(names[i]));
 	return list;
 }
 
 static json_t *mechanism_text(enum mechanism m)
 {
 	return m == MECHANISM_AUTO ? json_null() : text(mechanism_names[m]);
+}
+
+static json_t *direction_text(enum hook hook, enum tc_direction direction)
+{
+	return hook == HOOK_TC ? text(tc_direction_names[direction]) : json_null();
 }
 
 static json_t *mode_text(enum xdp_attached mode)
@@ -114,8 +122,8 @@ static json_t *attachment_json(const struct status_attachment *t)
 	set(j, "selector", text(t->selector));
 	set(j, "interface", text(t->interface));
 	set(j, "ifindex", number_or_null(t->ifindex, t->ifindex));
-	set(j, "netns", json_null());
-	set(j, "direction", json_null());
+	set(j, "netns", text(t->netns));
+	set(j, "direction", direction_text(t->hook, t->direction));
 	set(j, "priority", number(t->priority));
 	set(j, "position", number_or_null(t->position, t->position >= 0));
 	set(j, "mechanism", mechanism_text(t->mechanism));
@@ -176,7 +184,7 @@ static json_t *object_json(struct arena *a, const struct status_object *o)
 	return j;
 }
 
-static json_t *member_json(const struct status_member *m)
+static json_t *member_json(const struct status_chain *c, const struct status_member *m)
 {
 	json_t *j = json_object();
 
@@ -185,7 +193,7 @@ static json_t *member_json(const struct status_member *m)
 	set(j, "program", text(m->program));
 	set(j, "id", number_or_null(m->id, m->id));
 	set(j, "priority", number_or_null(m->priority, m->priority >= 0));
-	set(j, "proceed_on", verdicts(m->proceed_on));
+	set(j, "proceed_on", verdicts(c->hook, m->proceed_on));
 	set(j, "owner", text(m->ours ? "ours" : "foreign"));
 	set(j, "run_count", number(m->run_count));
 	set(j, "run_ns", number(m->run_ns));
@@ -197,13 +205,15 @@ static json_t *chain_json(const struct status_chain *c)
 	json_t *j = json_object(), *members = json_array();
 
 	for (size_t i = 0; i < c->member_count; i++)
-		(void)json_array_append_new(members, member_json(&c->members[i]));
+		(void)json_array_append_new(members, member_json(c, &c->members[i]));
 	set(j, "hook", text(hook_names[c->hook]));
 	set(j, "interface", text(c->interface));
 	set(j, "ifindex", number_or_null(c->ifindex, c->ifindex));
-	set(j, "netns", json_null());
-	set(j, "direction", json_null());
+	set(j, "netns", text(c->netns));
+	set(j, "direction", direction_text(c->hook, c->direction));
 	set(j, "mechanism", mechanism_text(c->mechanism));
+	set(j, "mechanism_reason", text(c->mechanism_reason));
+	set(j, "mechanism_message", text(c->mechanism_message));
 	set(j, "mode", mode_text(c->mode));
 	set(j, "exclusive", json_boolean(c->exclusive));
 	set(j, "dispatcher_id", number_or_null(c->dispatcher_id, c->dispatcher_id));

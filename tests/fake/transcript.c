@@ -66,7 +66,7 @@ static void add_chain(struct strbuf *out, struct arena *a, const struct status_c
 		if (!m->id)
 			strbuf_add(out, " (empty)");
 		if (m->object && m->proceed_on != XDP_VERDICTS_DEFAULT)
-			strbuf_addf(out, " (%s)", xdp_verdicts_format(a, m->proceed_on));
+			strbuf_addf(out, " (%s)", verdicts_format(a, c->hook, m->proceed_on));
 	}
 	strbuf_add(out, "\n");
 }

@@ -492,7 +492,7 @@ const struct observed_interface *look_at(uint32_t ifindex)
 	const struct observed_interface *i;
 
 	*o = observe();
-	i = observed_find_interface(o, ifindex);
+	i = observed_find_interface(o, NULL, ifindex);
 	assert_non_null(i);
 	return i;
 }

@@ -537,7 +537,7 @@ static void interfaces_are_described(void **state)
 	assert_int_equal(kern_linux_ops.observe(fixture.k, fixture.a, &want, &o, NULL), 0);
 	i = named(&o, "v0");
 	assert_int_equal(i->ifindex, w.veth);
-	assert_ptr_equal(observed_find_interface(&o, w.veth), i);
+	assert_ptr_equal(observed_find_interface(&o, NULL, w.veth), i);
 	assert_string_equal(i->mac, "02:00:00:00:00:aa");
 	assert_string_equal(i->kind, "veth");
 	assert_string_equal(i->driver, "veth");

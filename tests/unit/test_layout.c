@@ -132,8 +132,8 @@ static void numbered_things_are_found(void **state)
 	assert_ptr_equal(observed_find_chain(&o, 3), &chains[0]);
 	assert_ptr_equal(observed_find_chain(&o, UINT32_MAX), &chains[1]);
 	assert_null(observed_find_chain(&o, 4));
-	assert_ptr_equal(observed_find_interface(&o, 4), &interfaces[1]);
-	assert_null(observed_find_interface(&o, 0));
+	assert_ptr_equal(observed_find_interface(&o, NULL, 4), &interfaces[1]);
+	assert_null(observed_find_interface(&o, NULL, 0));
 	assert_ptr_equal(observed_find_program(&o, 9), &programs[0]);
 	assert_null(observed_find_program(&o, 8));
 }
@@ -190,7 +190,7 @@ static void nothing_is_found_in_nothing(void **state)
 	(void)state;
 	assert_null(observed_find_object(&o, "a", "1"));
 	assert_null(observed_find_chain(&o, 1));
-	assert_null(observed_find_interface(&o, 1));
+	assert_null(observed_find_interface(&o, NULL, 1));
 	assert_null(observed_find_program(&o, 1));
 	assert_null(observed_find_mount(&o, "/"));
 	assert_null(observed_find_name(&o, "root", false));

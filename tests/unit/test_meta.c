@@ -287,7 +287,7 @@ static void more_than_is_known_is_skipped(void **state)
 	assert_int_equal(
 		decode_text(a,
 			    "kind=chain\nfuture=1,2,3,4,5,6,7,8,9,10\nsignature=s,more\norigin=\n"
-			    "member=a,p,5,0x4,1,more,and,more,and,more\n",
+			    "member=a,p,5,0x4,1,0,5,and,more\n",
 			    &back),
 		0);
 	assert_string_equal(back.signature, "s");
@@ -320,11 +320,16 @@ static void nonsense_is_damage(void **state)
 		"kind=chain\nsignature=s%00\norigin=o\n",
 		"kind=chain\nsignature=s%\norigin=o\n",
 		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x4\n",
-		"kind=chain\nsignature=s\norigin=o\nmember=a,p,65536,0x4,0\n",
+		"kind=chain\nsignature=s\norigin=o\nmember=a,p,4294967296,0x4,0\n",
 		"kind=chain\nsignature=s\norigin=o\nmember=a,p,-1,0x4,0\n",
 		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x100000000,0\n",
 		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,x,0\n",
 		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x4,yes\n",
+		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x4,0,x,0\n",
+		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x4,0,0,-1\n",
+		"kind=chain\nsignature=s\norigin=o\nhook=qdisc\n",
+		"kind=chain\nsignature=s\norigin=o\nmechanism=\n",
+		"kind=chain\nsignature=s\norigin=o\nprotocol=x\n",
 		"kind=chain\nsignature=\xc3\xa9\norigin=o\n",
 		"kind=chain\nsignature=s\norigin=o\n# no line\n",
 	};

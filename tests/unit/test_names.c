@@ -50,11 +50,13 @@ static void verdicts_are_listed(void **state)
 	NEW_ARENA(a);
 
 	(void)state;
-	assert_string_equal(xdp_verdicts_format(a, 0), "none");
-	assert_string_equal(xdp_verdicts_format(a, XDP_VERDICTS_DEFAULT), "pass");
-	assert_string_equal(xdp_verdicts_format(a, 1u << XDP_PASS | 1u << XDP_DROP), "drop, pass");
-	assert_string_equal(xdp_verdicts_format(a, 0x1f), "aborted, drop, pass, tx, redirect");
-	assert_string_equal(xdp_verdicts_format(a, 1u << 31), "none");
+	assert_string_equal(verdicts_format(a, HOOK_XDP, 0), "none");
+	assert_string_equal(verdicts_format(a, HOOK_XDP, XDP_VERDICTS_DEFAULT), "pass");
+	assert_string_equal(verdicts_format(a, HOOK_XDP, 1u << XDP_PASS | 1u << XDP_DROP),
+			    "drop, pass");
+	assert_string_equal(verdicts_format(a, HOOK_XDP, 0x1f),
+			    "aborted, drop, pass, tx, redirect");
+	assert_string_equal(verdicts_format(a, HOOK_XDP, 1u << 31), "none");
 }
 
 /* A string of n times c. */
