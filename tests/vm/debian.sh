@@ -10,9 +10,11 @@
 
 # take_lock FILE: waits until no other run has it; held until the (sub)shell ends.
 take_lock() {
-	mkdir -p "$(dirname "$1")" && { exec 9>"$1"; } 2>/dev/null ||
-		die "$(dirname "$1") is not writable, so nothing can be fetched into it: run this as root," \
+	local directory=${1%/*}
+	if ! mkdir -p "$directory" || ! { exec 9>"$1"; } 2>/dev/null; then
+		die "$directory is not writable, so nothing can be fetched into it: run this as root," \
 			"or name another directory in VMRUN_CACHE"
+	fi
 	flock -n 9 || {
 		echo "${0##*/}: waiting for another run that is fetching packages" >&2
 		flock 9
@@ -30,7 +32,8 @@ debian_mirrors() {
 }
 
 # debian_open SUITE DIRECTORY: prepares to fetch from a suite; apt's state goes to the directory.
-# What is no mirror of Debian fails the check of signatures, and the next one is tried.
+# What is no mirror of Debian fails the check of signatures, and the next one is tried. Fails with a
+# message if none has the suite.
 debian_open() {
 	local suite=$1 dir=$2 key=/usr/share/keyrings/debian-archive-keyring.gpg mirrors mirror tool
 	for tool in apt-get dpkg-deb; do
@@ -59,12 +62,13 @@ debian_open() {
 		apt-get "${debian_apt[@]}" update >"$dir/update.log" 2>&1 && return
 		sed 's/^/    /' "$dir/update.log" >&2
 	done
-	die "cannot read the package lists of $suite from ${mirrors[*]}; what apt said is above"
+	echo "${0##*/}: no package lists of $suite from ${mirrors[*]}; what apt said is above" >&2
+	return 1
 }
 
-# debian_newest PATTERN: the newest of the packages whose name matches; nothing without one.
+# debian_newest PATTERN EXCEPT: the newest of the packages whose name matches; nothing without one.
 debian_newest() {
-	apt-cache "${debian_apt[@]}" pkgnames | grep -E "^($1)$" | sort -V | tail -n 1
+	apt-cache "${debian_apt[@]}" pkgnames | grep -E "^($1)$" | grep -vE "$2" | sort -V | tail -n 1
 }
 
 # debian_depends PACKAGE: the names of the packages that it needs directly.

@@ -44,7 +44,7 @@ fetch() ( # VERSION SUITE: in a subshell, which holds the lock
 	rm -rf "$cache"/.new.*
 	new=$(mktemp -d "$cache/.new.XXXXXX")
 	trap 'rm -rf "$new"' EXIT
-	debian_open "$suite" "$new/apt"
+	debian_open "$suite" "$new/apt" || die "no xdp-loader $version; it is in Debian's $suite"
 	mapfile -t packages < <(debian_closure libxdp1)
 	[ ${#packages[@]} -gt 0 ] || die "$suite has no package libxdp1"
 	debian_unpack "$new/root" xdp-tools "${packages[@]}"
