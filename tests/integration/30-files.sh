@@ -42,9 +42,9 @@ send p0 1
 equal "what it declared is gone" "1" "$(trace_last)"
 
 mkdir "$work/vendor.d"
+daemon_stop # before the file goes, which it must not see
 mv "$conf/m1.yaml" "$work/vendor.d/m1.yaml"
 cp "$conf"/*.bpf.o "$work/vendor.d/"
-daemon_stop
 root=$(root_of v0)
 daemon_start --conf-dir "$work/vendor.d"
 check "two directories" converge

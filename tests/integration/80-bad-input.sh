@@ -86,7 +86,7 @@ head -c 4096 /dev/zero >"$run_full/fill" 2>/dev/null
 check "a full disk under the run directory: --once needs none of it" "$builddir/bpfshared" --conf-dir "$conf" \
 	--run-dir "$run_full" --state-dir "$state" --bpffs "$bpffs" --once
 matches "the daemon does, and says so" 'No space left on device' \
-	"$(timeout 20 "$builddir/bpfshared" --conf-dir "$conf" --run-dir "$run_full" --state-dir "$state" --bpffs "$bpffs" 2>&1)"
+	"$(timeout "$(patient 20)" "$builddir/bpfshared" --conf-dir "$conf" --run-dir "$run_full" --state-dir "$state" --bpffs "$bpffs" 2>&1)"
 umount "$run_full"
 equal "and what runs goes on" "$good" "$(root_of v0)"
 

@@ -63,5 +63,5 @@ send p0 1
 equal "runs" "1 2" "$(trace_last)"
 ip link del v0
 check "its interface goes" converge
-check "the dead link is collected" until_true $((3 * patience)) eval '[ -z "$(ls "$bpffs/links")" ]'
+check "the dead link is collected" until_true 3 eval '[ -z "$(ls "$bpffs/links")" ]'
 finish

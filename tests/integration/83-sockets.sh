@@ -162,7 +162,7 @@ refuse 3 "and keeps others out" once
 second() {
 	local options
 	mapfile -t options < <(daemon_options)
-	timeout 20 "$builddir/bpfshared" "${options[@]}"
+	timeout "$(patient 20)" "$builddir/bpfshared" "${options[@]}"
 }
 kill -STOP "$daemon_pid"
 inodes=$(stat -c %i "$run"/{status,control}/*.sock | xargs)

@@ -174,7 +174,7 @@ static void skip_where_unprivileged_bpf_is_blocked(void)
 {
 	if (unprivileged_bpf_is_blocked()) {
 		print_message(
-			"unprivileged bpf(2) is blocked by kernel.unprivileged_bpf_disabled\n");
+			"# unprivileged bpf(2) is blocked by kernel.unprivileged_bpf_disabled\n");
 		skip();
 	}
 }
@@ -457,8 +457,10 @@ static void a_sealed_share_is_replaced_without_a_window(void **state)
 	unsigned long rounds;
 
 	(void)state;
-	if (!share_can_mount_beneath())
+	if (!share_can_mount_beneath()) {
+		print_message("# no mounting beneath another mount before Linux 6.5\n");
 		skip();
+	}
 	p = prober_start(is_not_writable, below(path, "a"));
 	replace_often(path, p);
 	assert_int_equal(prober_stop(p, &rounds), 0);
@@ -576,8 +578,11 @@ static void the_lowest_of_several_is_kept(void **state)
 	struct op_share_pin pin = share_pin("a", "b", 0440);
 
 	(void)state;
-	if (!mount_keeps_source())
-		skip(); /* there is no mounting beneath on such a kernel either */
+	if (!mount_keeps_source()) {
+		/* there is no mounting beneath on such a kernel either */
+		print_message("# this kernel does not keep the source of a bpffs\n");
+		skip();
+	}
 	for (int i = 0; i < 2; i++) {
 		cleanup(closep) int mount = -1, target = open(path, O_PATH | O_CLOEXEC);
 

@@ -196,7 +196,7 @@ static void shares_of_another_daemon_are_foreign(void **state)
 static void skip_without_source(void)
 {
 	if (!mount_keeps_source()) {
-		print_message("this kernel does not keep the source of a bpffs\n");
+		print_message("# this kernel does not keep the source of a bpffs\n");
 		skip();
 	}
 }
