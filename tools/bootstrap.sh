@@ -5,9 +5,9 @@
 # apt where that is possible, runs autoreconf and configure. Does nothing, quickly, when nothing
 # is to be done. `make` calls it; by hand it is only of use as `tools/bootstrap.sh --list`.
 #
-#   tools/bootstrap.sh [--for build|check|ci] [--build DIR] [-- CONFIGURE-ARGUMENT...]
-#   tools/bootstrap.sh [--for build|check|ci] --install    only the packages
-#   tools/bootstrap.sh [--for build|check|ci] --list       what is needed, and whether it is here
+#   tools/bootstrap.sh [--for build|check|vm|ci] [--build DIR] [-- CONFIGURE-ARGUMENT...]
+#   tools/bootstrap.sh [--for build|check|vm|ci] --install    only the packages
+#   tools/bootstrap.sh [--for build|check|vm|ci] --list       what is needed, and whether it is here
 #   tools/bootstrap.sh --give-back [--build DIR]           see give_back()
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -28,8 +28,8 @@ while [ $# -gt 0 ]; do
 	esac
 done
 case $purpose in
-build | check | ci) ;;
-*) die "--for takes build, check or ci, not '$purpose'" ;;
+build | check | vm | ci) ;;
+*) die "--for takes build, check, vm or ci, not '$purpose'" ;;
 esac
 
 # An ordinary user's PATH lacks the directories of ip and bpftool.
@@ -64,6 +64,13 @@ requirements() {
 		root|command mount|mount and umount|mount
 		root|command setpriv|util-linux|util-linux
 		root|command sysctl|procps|procps
+		vm|command qemu-system-x86_64|QEMU for x86-64|qemu-system-x86
+		vm|static busybox|busybox, statically linked|busybox-static
+		vm|command cpio|cpio|cpio
+		vm|command modprobe|kmod|kmod
+		vm|command xz|xz|xz-utils
+		vm|command zstd|zstd|zstd
+		vm|debian keyring|keys of Debian's packages|debian-archive-keyring
 		ci|command clang-format|clang-format 14 or later|clang-format
 		ci|command mandoc|mandoc|mandoc
 		ci|command shellcheck|shellcheck|shellcheck
@@ -81,6 +88,10 @@ probe() {
 	local tool
 	case $1 in
 	command\ *) command -v "${1#command }" >/dev/null ;;
+	static\ *)
+		tool=$(command -v "${1#static }") && ! LC_ALL=C ldd "$tool" 2>/dev/null | grep -q '=>'
+		;;
+	debian\ keyring) [ -r /usr/share/keyrings/debian-archive-keyring.gpg ] ;;
 	module\ *) command -v pkg-config >/dev/null && pkg-config --exists "${1#module }" ;;
 	libc) compiles <<<'#include <stdio.h>' ;;
 	uapi) compiles <<<$'#include <linux/bpf.h>\nint probe = BPF_TCX_INGRESS;' ;;
@@ -102,8 +113,9 @@ probe() {
 
 wanted() {
 	case $1:$purpose in
-	build:* | check:check | *:ci) return 0 ;;
-	root:check) [ "$(id -u)" = 0 ] ;; # without root the tests that use it are skipped anyway
+	# without root the tests that use these are skipped anyway
+	root:check | vm:ci) [ "$(id -u)" = 0 ] ;;
+	build:* | check:check | check:vm | root:vm | vm:vm | *:ci) return 0 ;;
 	*) return 1 ;;
 	esac
 }
@@ -113,6 +125,8 @@ find_missing() {
 	local class what name package
 	missing_packages=() missing_names=()
 	while IFS='|' read -r class what name package; do
+		# two purposes may need the same
+		[[ " ${missing_packages[*]} " != *" $package "* ]] || continue
 		if wanted "$class" && ! probe "$what"; then
 			missing_packages+=("$package")
 			missing_names+=("$name")
