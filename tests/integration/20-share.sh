@@ -20,23 +20,8 @@ EOF
 daemon_start
 check "shares are published" converge
 
-feature() { # NAME KEY
-	ctl features --json | jq -r ".features[] | select(.name == \"$1\") | .$2"
-}
 testtool=$builddir/tests/tools/testtool
-allowed=$(feature unprivileged_map_access available)
-reason=$(feature unprivileged_map_access detail)
-# unprivileged CHECK...: one that needs a kernel on which processes without privilege may open maps.
-unprivileged() {
-	local name=$2
-	[ "$1" != refuse ] || name=$3
-	if [ "$allowed" = true ]; then
-		"$@"
-	else
-		skip "$name" "${reason:-no access without privilege}"
-	fi
-}
-if [ "$allowed" = true ]; then
+if [ "$(feature unprivileged_map_access available)" = true ]; then
 	refuse 1 "nothing is said of blocked access" grep -q UnprivilegedBpfBlocked <<<"$(ctl status --json)"
 else
 	matches "the share says that the kernel blocks its consumers" UnprivilegedBpfBlocked \

@@ -301,6 +301,22 @@ status_value() {
 	ctl status --json | jq -r "$1"
 }
 
+# feature NAME KEY: what this kernel is found able to do; the keys are available and detail.
+feature() {
+	ctl features --json | jq -r ".features[] | select(.name == \"$1\") | .$2"
+}
+
+# unprivileged CHECK...: a check that needs a kernel on which processes without privilege open maps.
+unprivileged() {
+	local name=$2
+	[ "$1" != refuse ] || name=$3
+	if [ "$(feature unprivileged_map_access available)" = true ]; then
+		"$@"
+	else
+		skip "$name" "$(feature unprivileged_map_access detail)"
+	fi
+}
+
 # root_of INTERFACE: program id of the XDP root, nothing without one.
 root_of() {
 	ip -j -d link show dev "$1" | jq -r '.[0].xdp.prog.id // empty'
