@@ -156,6 +156,7 @@ sandbox() {
 	chmod 711 "$work/fs"
 	conf=$work/conf.d run=$work/run state=$work/state bpffs=$work/fs/bpfshare
 	mkdir -p "$run" "$state"
+	# shellcheck disable=SC2119 # none so far
 	daemon_settings
 	cp "$builddir"/bpf/*.bpf.o "$conf/" 2>/dev/null || bail "no BPF objects in $builddir/bpf"
 	ip link set lo up
@@ -239,6 +240,7 @@ force_mechanism() {
 
 # daemon_settings [LINE...]: the settings of the daemon, complete: these lines, and the mechanism if
 # one is forced. A daemon that runs reads them again.
+# shellcheck disable=SC2120
 daemon_settings() {
 	local lines=("$@")
 	[ -z "${forced_mechanism:-}" ] || lines+=("xdp: {mechanism: $forced_mechanism}")
