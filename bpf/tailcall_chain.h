@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "tailcall_dispatcher.h"
+#include "tailcall_slots.h"
 
 /*
  * Known to the verifier as constants once the map is frozen: it removes the
@@ -67,8 +68,3 @@ static __always_inline int other_answer_ends(__u32 answer, __u32 required, __u32
 	CHAIN_STEP(14);                             \
 	CHAIN_STEP(15);                             \
 	return verdict
-
-/* Defines the sixteen functions by a macro that takes the slot's number. */
-#define CHAIN_SLOTS(define)                                                                       \
-	define(0) define(1) define(2) define(3) define(4) define(5) define(6) define(7) define(8) \
-		define(9) define(10) define(11) define(12) define(13) define(14) define(15)

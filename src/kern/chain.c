@@ -17,15 +17,11 @@
 #include "base/macros.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "bpf/tailcall_dispatcher.h"
-#include "bpf/tailcall_dispatcher.skel.h"
-#include "kern/libbpf_words.h"
+#include "kern/dispatcher.h"
 #include "kern/pin.h"
 #include "kern/verifier.h"
 #include "model/layout.h"
 #include "model/limits.h"
-
-_Static_assert(LIMIT_CHAIN_TAILCALL == TAILCALL_SLOT_COUNT_MAX, "the dispatcher's slots");
 
 /*
  * How long a dispatcher that nobody uses any more may take to go: a removed pin lets go of it
@@ -33,11 +29,6 @@ _Static_assert(LIMIT_CHAIN_TAILCALL == TAILCALL_SLOT_COUNT_MAX, "the dispatcher'
  */
 #define GONE_POLLS   250
 #define GONE_POLL_NS (1000 * 1000)
-
-static void dispatcher_freep(struct tailcall_dispatcher_bpf **d)
-{
-	tailcall_dispatcher_bpf__destroy(*d);
-}
 
 static int fail(struct op_result *ret, int code, const char *reason)
 {
@@ -155,44 +146,21 @@ int chain_observe(const struct kern_context *c, struct arena *a, struct observed
 
 /* --- build ---------------------------------------------------------------- */
 
-static void configure(struct tailcall_dispatcher_bpf *d, const struct op_chain *op)
-{
-	struct tailcall_config *config = &d->rodata->config;
-	struct bpf_program *p = d->progs.bpfshare_chain;
-
-	config->slot_count = (uint16_t)op->meta.member_count;
-	for (size_t i = 0; i < op->meta.member_count; i++) {
-		config->slots[i].proceed_on = (uint8_t)op->meta.members[i].proceed_on;
-		config->slots[i].required = op->meta.members[i].required;
-	}
-	/* The first user of a program array decides which members it takes (see prepare_xdp in object.c). */
-	(void)bpf_program__set_expected_attach_type(p, BPF_XDP);
-	(void)bpf_program__set_flags(p, op->frags ? BPF_F_XDP_HAS_FRAGS : 0);
-}
-
-static int load(struct arena *a, const struct op_chain *op, struct tailcall_dispatcher_bpf **ret_d,
+static int load(struct arena *a, const struct op_chain *op, struct dispatcher *d,
 		struct op_result *ret)
 {
-	struct libbpf_words words;
 	int code;
 
-	if (op->meta.member_count > TAILCALL_SLOT_COUNT_MAX ||
+	if (op->meta.member_count > LIMIT_CHAIN_TAILCALL ||
 	    op->member_count != op->meta.member_count) {
 		error_set(&ret->error, -E2BIG, "a chain of %zu programs; at most %d are possible",
-			  op->member_count, TAILCALL_SLOT_COUNT_MAX);
+			  op->member_count, LIMIT_CHAIN_TAILCALL);
 		return fail(ret, -E2BIG, "ChainTooLong");
 	}
-	libbpf_words_begin(&words);
-	*ret_d = tailcall_dispatcher_bpf__open();
-	code = -errno;
-	libbpf_words_end();
-	if (!*ret_d) {
-		error_set(&ret->error, code, "the dispatcher cannot be opened: %s%s%s",
-			  error_string(code), words.last[0] ? ": " : "", words.last);
+	code = dispatcher_open(d, &op->meta, op->frags, &ret->error);
+	if (code < 0)
 		return fail(ret, code, "LoadFailed");
-	}
-	configure(*ret_d, op);
-	code = verifier_load((*ret_d)->obj, a, ret);
+	code = verifier_load(d->object, a, ret);
 	if (code < 0)
 		error_prefix(&ret->error, code, "dispatcher");
 	return code;
@@ -215,17 +183,18 @@ static int slot_fill(const struct kern_context *c, struct arena *a, int members_
 	error_set(&ret->error, r, "%s/%s cannot be put into slot %u: %s%s", member->instance,
 		  member->function, slot, error_string(r),
 		  r == -EINVAL ?
-			  "; all members of a chain must be XDP programs for an interface and "
-			  "be loaded alike, with or without frags, and not bound to a device" :
+			  "; all members of a chain must be programs of its hook, XDP for an "
+			  "interface or tc, and be loaded alike, with or without frags, and "
+			  "not bound to a device" :
 			  "");
 	return fail(ret, r, "MemberRefused");
 }
 
 static int pin_all(const struct kern_context *c, struct arena *a, const struct op_chain *op,
-		   const struct tailcall_dispatcher_bpf *d, uint32_t id, struct error *e)
+		   const struct dispatcher *d, uint32_t id, struct error *e)
 {
 	const char *directory = chain_directory(c, a, id);
-	const int program = bpf_program__fd(d->progs.bpfshare_chain);
+	const int program = bpf_program__fd(d->program);
 	const struct pin_owner owner = { c->tag, &program, 1 };
 	const void *data;
 	size_t size;
@@ -238,7 +207,7 @@ static int pin_all(const struct kern_context *c, struct arena *a, const struct o
 	if (r == 0)
 		r = pin_put(program, chain_pin(c, a, id, LAYOUT_DISPATCHER), e);
 	if (r == 0)
-		r = pin_put(bpf_map__fd(d->maps.members), chain_pin(c, a, id, LAYOUT_MEMBERS), e);
+		r = pin_put(bpf_map__fd(d->members), chain_pin(c, a, id, LAYOUT_MEMBERS), e);
 	if (r < 0)
 		return r;
 	data = meta_chain_encode(a, &op->meta, &size);
@@ -248,7 +217,7 @@ static int pin_all(const struct kern_context *c, struct arena *a, const struct o
 void chain_build(const struct kern_context *c, struct arena *a, const struct op *op,
 		 uint32_t *ret_id, struct op_result *ret)
 {
-	cleanup(dispatcher_freep) struct tailcall_dispatcher_bpf *d = NULL;
+	cleanup(dispatcher_close) struct dispatcher d = { 0 };
 	const struct op_chain *chain = &op->chain;
 	struct observed_program program;
 	int r;
@@ -257,15 +226,14 @@ void chain_build(const struct kern_context *c, struct arena *a, const struct op 
 		return;
 	for (uint32_t slot = 0; slot < chain->member_count; slot++)
 		if (chain->members[slot].instance &&
-		    slot_fill(c, a, bpf_map__fd(d->maps.members), slot, &chain->members[slot],
-			      ret) < 0)
+		    slot_fill(c, a, bpf_map__fd(d.members), slot, &chain->members[slot], ret) < 0)
 			return;
-	r = pin_program_info(a, bpf_program__fd(d->progs.bpfshare_chain), &program, &ret->error);
+	r = pin_program_info(a, bpf_program__fd(d.program), &program, &ret->error);
 	if (r < 0) {
 		fail(ret, r, "PinFailed");
 		return;
 	}
-	r = pin_all(c, a, chain, d, program.id, &ret->error);
+	r = pin_all(c, a, chain, &d, program.id, &ret->error);
 	if (r < 0) {
 		(void)pin_directory_remove(a, chain_directory(c, a, program.id), NULL);
 		fail(ret, r, "PinFailed");

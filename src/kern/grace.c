@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * XDP programs run inside one RCU read-side section, so a grace period of the kernel is
- * the proof that nobody runs what was detached before. membarrier(2) is made for that; it can be
- * compiled out, and refuses on kernels with full dynticks CPUs. Then a change of a map of maps
- * does it: before it returns, the kernel waits for all running programs, so that its caller
- * may rely on the old inner map being out of use.
+ * XDP programs run inside one RCU read-side section, and so do those of tc: on ingress the
+ * one around the receive path, on egress one that also keeps softirqs away, which since 4.20 the same
+ * grace period waits for. A list of TCX, or of filters, is read inside it and changed by publishing another, so
+ * a grace period of the kernel is the proof that nobody runs what was detached or replaced
+ * before. What the kernel frees later still (a filter goes by a work queue) holds a reference, but is
+ * run by nobody.
+ *
+ * membarrier(2) is made for that; it can be compiled out, and refuses on kernels with full dynticks
+ * CPUs. Then a change of a map of maps does it: before it returns, the kernel waits for all
+ * running programs, so that its caller may rely on the old inner map being out of use.
  */
 #include <errno.h>
 #include <linux/membarrier.h>

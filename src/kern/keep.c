@@ -34,12 +34,34 @@ void keep_free(struct keep *k)
 	free(k);
 }
 
+static bool is_among(const struct observed_tc_program *p, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i].id == id)
+			return true;
+	return false;
+}
+
 static bool is_needed(const struct observed *o, uint32_t id)
 {
+	if (observed_find_chain(o, id))
+		return true;
 	for (size_t i = 0; i < o->interface_count; i++)
 		if (o->interfaces[i].xdp_id == id)
 			return true;
-	return observed_find_chain(o, id) != NULL;
+	for (size_t i = 0; i < o->tc_count; i++)
+		if (is_among(o->tc[i].programs, o->tc[i].program_count, id) ||
+		    is_among(o->tc[i].filters, o->tc[i].filter_count, id))
+			return true;
+	return false;
+}
+
+bool keep_misses_pins(const struct keep *k, const struct observed *o)
+{
+	for (size_t i = 0; i < k->n; i++)
+		if (!observed_find_chain(o, k->v[i].id))
+			return true;
+	return false;
 }
 
 static bool is_kept(const struct keep *k, uint32_t id)

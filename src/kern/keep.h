@@ -13,10 +13,13 @@ struct keep; /* descriptors of the arrays of live chains */
 struct keep *keep_new(void);
 void keep_free(struct keep *k); /* NULL is fine */
 
-/* To be called after each observation. A chain that is neither pinned nor any interface's root is let go. */
+/* To be called after each observation. A chain that is neither pinned nor at any hook seen is let go. */
 void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
 		 const struct observed *o);
 
-/* Sets `ours` of each root program that is not pinned but carries our mark. */
+/* True if a kept chain has no directory any more: where it still runs has to be looked for. */
+bool keep_misses_pins(const struct keep *k, const struct observed *o);
+
+/* Sets `ours` of each program of o->programs that is not pinned but carries our mark. */
 int keep_find_marks(const struct kern_context *c, struct arena *a, struct observed *o,
 		    struct error *e);

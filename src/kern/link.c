@@ -17,7 +17,7 @@ static const char *link_pin(const struct kern_context *c, struct arena *a, uint3
 	return pin_path(c, a, layout_link_pin(a, id));
 }
 
-/* 1: an XDP link, 0: another kind. */
+/* 1: a link of a hook that we attach to, 0: another kind. */
 static int link_info(int fd, struct observed_link *ret, struct error *e)
 {
 	struct bpf_link_info info = { 0 };
@@ -26,10 +26,19 @@ static int link_info(int fd, struct observed_link *ret, struct error *e)
 	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
 		return error_set(e, -errno, "cannot look at a link: %s", error_string(errno));
 	*ret = (struct observed_link){ .id = info.id, .program_id = info.prog_id };
-	if (info.type != BPF_LINK_TYPE_XDP)
+	switch (info.type) {
+	case BPF_LINK_TYPE_XDP:
+		ret->hook = HOOK_XDP;
+		ret->ifindex = info.xdp.ifindex;
+		return 1;
+	case BPF_LINK_TYPE_TCX:
+		ret->hook = HOOK_TC;
+		ret->direction = info.tcx.attach_type == BPF_TCX_EGRESS ? TC_EGRESS : TC_INGRESS;
+		ret->ifindex = info.tcx.ifindex;
+		return 1;
+	default:
 		return 0;
-	ret->ifindex = info.xdp.ifindex;
-	return 1;
+	}
 }
 
 /* 1: opened, 0: there is no such link any more. */
@@ -158,7 +167,7 @@ int link_observe(const struct kern_context *c, struct arena *a, struct observed 
 
 /* --- change --------------------------------------------------------------- */
 
-static int pin_link(const struct kern_context *c, struct arena *a, int fd, struct error *e)
+int link_keep(const struct kern_context *c, struct arena *a, int fd, struct error *e)
 {
 	struct observed_link link;
 	int r = link_info(fd, &link, e);
@@ -175,7 +184,7 @@ int link_create(const struct kern_context *c, struct arena *a, uint32_t ifindex,
 
 	if (fd < 0)
 		return error_set(e, -errno, "%s", error_string(errno));
-	return pin_link(c, a, fd, e);
+	return link_keep(c, a, fd, e);
 }
 
 /* 1: opened by its pin or, that being lost, by its id; 0: there is no such link. */
@@ -204,7 +213,7 @@ int link_update(const struct kern_context *c, struct arena *a, uint32_t id, int 
 		return error_set(e, -ENOENT, "link id %u is gone", id);
 	if (bpf_link_update(fd, program_fd, &opts) < 0)
 		return error_set(e, -errno, "%s", error_string(errno));
-	return pinned ? 0 : pin_link(c, a, fd, e);
+	return pinned ? 0 : link_keep(c, a, fd, e);
 }
 
 int link_remove(const struct kern_context *c, struct arena *a, uint32_t id, uint32_t program_id,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
-/* Roots on a bpf_link, pinned as links/ID. Internal to kern. */
+/* Exclusive XDP roots and programs of TCX: links that are pinned as links/ID. Internal to kern. */
 #pragma once
 
 #include "kern/context.h"
@@ -14,6 +14,8 @@ int link_observe(const struct kern_context *c, struct arena *a, struct observed 
 /* Attaches with one of the mode flags of linux/if_link.h and pins; all or nothing. */
 int link_create(const struct kern_context *c, struct arena *a, uint32_t ifindex, int program_fd,
 		uint32_t mode_flag, struct error *e);
+/* Pins a new link: without that it goes, and detaches, with its descriptor. */
+int link_keep(const struct kern_context *c, struct arena *a, int fd, struct error *e);
 /* Pins it as well if it had lost its pin. */
 int link_update(const struct kern_context *c, struct arena *a, uint32_t id, int program_fd,
 		int expected_fd, struct error *e);
@@ -24,5 +26,5 @@ int link_update(const struct kern_context *c, struct arena *a, uint32_t id, int 
 int link_remove(const struct kern_context *c, struct arena *a, uint32_t id, uint32_t program_id,
 		struct error *e);
 
-/* 1: an XDP link, told in *ret; 0: a link of another kind, or none of that id any more. */
+/* 1: an XDP or TCX link, told in *ret; 0: a link of another kind, or none of that id any more. */
 int link_get(uint32_t id, struct observed_link *ret, struct error *e);

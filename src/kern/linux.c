@@ -16,6 +16,7 @@
 #include "kern/link.h"
 #include "kern/pin.h"
 #include "kern/root.h"
+#include "kern/tc.h"
 #include "model/layout.h"
 
 /* A chain built since begin(): the plan that wanted it could not know its id. */
@@ -118,6 +119,15 @@ static int observe_pins(const struct kern_context *c, struct arena *a, struct ob
 	return r < 0 ? r : link_observe(c, a, o, e);
 }
 
+static int observe_tc(const struct kern_linux *k, struct arena *a, bool wanted, struct observed *o,
+		      struct error *e)
+{
+	bool everywhere = wanted || tc_may_be_anywhere(o) || keep_misses_pins(k->keep, o);
+	int r = tc_observe(a, NULL, everywhere, o, e);
+
+	return r < 0 ? r : tc_observe_programs(a, o, e);
+}
+
 static int linux_observe(void *ctx, struct arena *a, const struct observe_request *want,
 			 struct observed *ret, struct error *e)
 {
@@ -132,6 +142,8 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	if (r == 0)
 		r = interface_observe(a, want->drivers, &o, e);
 	if (r == 0)
+		r = observe_tc(k, a, want->tc, &o, e);
+	if (r == 0)
 		r = keep_find_marks(c, a, &o, e);
 	if (r == 0)
 		r = share_observe(c, a, &want->paths, &o, e);
@@ -139,6 +151,7 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 		r = names_observe(a, want, &o, e);
 	if (r < 0)
 		return r;
+	tc_find_ours(c, a, &o);
 	o.features = kern_linux_features(k, &o.feature_count);
 	keep_update(k->keep, c, a, &o);
 	*ret = o;
@@ -200,17 +213,17 @@ static void load_object(struct kern_linux *k, struct arena *a, const struct op *
 	object_load(&k->context, a, op, blob.data, blob.size, ret);
 }
 
-/* The program's pin, or the dispatcher's of a chain: of an earlier plan, or of this one. */
-static const char *root_pin(const struct kern_linux *k, struct arena *a, const struct op_root *op)
+/* The program's pin, or the dispatcher's of a chain: of an earlier plan, or of this one (chain 0). */
+static const char *find_pin(const struct kern_linux *k, struct arena *a,
+			    const struct program_ref *program, uint32_t chain,
+			    const char *signature)
 {
-	uint32_t chain = op->chain_id;
-
-	if (op->program.instance)
+	if (program->instance)
 		return pin_path(&k->context, a,
-				layout_program_pin(a, op->program.instance, op->program.version,
-						   op->program.function));
+				layout_program_pin(a, program->instance, program->version,
+						   program->function));
 	for (size_t i = 0; !chain && i < k->built_count; i++)
-		if (str_eq(k->built[i].signature, op->signature))
+		if (str_eq(k->built[i].signature, signature))
 			chain = k->built[i].id;
 	if (!chain)
 		return NULL;
@@ -221,7 +234,8 @@ static const char *root_pin(const struct kern_linux *k, struct arena *a, const s
 static void set_root(struct kern_linux *k, struct arena *a, const struct op *op,
 		     struct op_result *ret)
 {
-	const char *pin = root_pin(k, a, &op->root);
+	const struct op_root *o = &op->root;
+	const char *pin = find_pin(k, a, &o->program, o->chain_id, o->signature);
 	cleanup(closep) int fd = -1;
 	int r;
 
@@ -236,6 +250,25 @@ static void set_root(struct kern_linux *k, struct arena *a, const struct op *op,
 	} else {
 		root_link_set(&k->context, a, op, fd, ret);
 	}
+}
+
+static void set_tc(struct kern_linux *k, struct arena *a, const struct op *op,
+		   struct op_result *ret)
+{
+	const struct op_tc *o = &op->tc;
+	const char *pin = find_pin(k, a, &o->program, o->chain_id, o->signature);
+	cleanup(closep) int fd = -1;
+	int r;
+
+	r = pin ? pin_open(pin, &fd, &ret->error) :
+		  error_set(&ret->error, -ENOENT, "its chain was not built");
+	if (r < 0) {
+		error_prefix(&ret->error, r, "%s", tc_place_name(a, o));
+		result_fail(ret, r);
+		ret->reason = "ProgramMissing";
+		return;
+	}
+	tc_set(&k->context, a, op, fd, ret);
 }
 
 static void linux_apply(void *ctx, struct arena *a, const struct op *op, struct op_result *ret)
@@ -262,11 +295,17 @@ static void linux_apply(void *ctx, struct arena *a, const struct op *op, struct 
 	case OP_LINK_SET:
 		set_root(k, a, op, ret);
 		break;
+	case OP_TC_SET:
+		set_tc(k, a, op, ret);
+		break;
 	case OP_ROOT_CLEAR:
 		root_clear(a, op, ret);
 		break;
 	case OP_LINK_REMOVE:
 		root_link_remove(c, a, op, ret);
+		break;
+	case OP_TC_CLEAR:
+		tc_clear(c, a, op, ret);
 		break;
 	case OP_GRACE:
 		grace_apply(ret);

@@ -46,7 +46,7 @@ void netlink_close(struct netlink *n)
 static int send_request(struct netlink *n, struct nlmsghdr *request, uint16_t flags,
 			struct error *e)
 {
-	request->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+	request->nlmsg_flags |= (uint16_t)(NLM_F_REQUEST | flags);
 	request->nlmsg_seq = ++n->sequence;
 	for (int i = 0; mnl_socket_sendto(n->socket, request, request->nlmsg_len) < 0; i++)
 		if ((errno != EINTR && errno != ENOBUFS) || i == SEND_TRIES)
@@ -165,6 +165,6 @@ int netlink_get(struct netlink *n, struct nlmsghdr *request, bool dump, netlink_
 			r = read_message(&w, h, e);
 	}
 	if (r == 0 && w.interrupted)
-		return error_set(e, -EAGAIN, "interfaces changed while they were listed");
+		return error_set(e, -EAGAIN, "what was listed changed meanwhile");
 	return r;
 }

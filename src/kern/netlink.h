@@ -18,7 +18,8 @@ int netlink_open(struct netlink *n, struct error *e);
 void netlink_close(struct netlink *n); /* fine on a closed one */
 
 /*
- * Sends the request, whose flags and sequence are set here, and waits for its acknowledgement. The
+ * Sends the request and waits for its acknowledgement; sequence and flags are set here, besides flags of
+ * one kind of request (NLM_F_CREATE, …), which are the caller's. The
  * text in e is the kernel's (extended acknowledgement) where it gives one, else that of the code. -ENOBUFS
  * means that the answer was lost: the request may have been carried out.
  */

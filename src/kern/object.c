@@ -160,6 +160,15 @@ static void prepare_xdp(const struct loading *l, struct bpf_program *p,
 	(void)bpf_program__set_flags(p, flags | (frags ? BPF_F_XDP_HAS_FRAGS : 0));
 }
 
+/*
+ * The same for tc: an array's users must agree, and one program is to run as a TCX link or a filter, in
+ * either direction, and as a member. Kernels that know TCX look at the type of a link, not at this one.
+ */
+static void prepare_tc(struct bpf_program *p)
+{
+	(void)bpf_program__set_expected_attach_type(p, 0);
+}
+
 static int prepare_programs(struct loading *l, struct op_result *ret)
 {
 	const struct elf_object *elf = l->op->decl->source->elf;
@@ -175,6 +184,8 @@ static int prepare_programs(struct loading *l, struct op_result *ret)
 		(void)bpf_program__set_autoload(p, wanted || (known && known->needed));
 		if (bpf_program__type(p) == BPF_PROG_TYPE_XDP)
 			prepare_xdp(l, p, known);
+		else if (bpf_program__type(p) == BPF_PROG_TYPE_SCHED_CLS)
+			prepare_tc(p);
 	}
 	if (found == l->op->program_count)
 		return 0;

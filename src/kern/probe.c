@@ -21,6 +21,7 @@
 #include "bpf/probe.skel.h"
 #include "kern/context.h"
 #include "kern/probe_tailcall.h"
+#include "kern/probe_tc.h"
 #include "kern/verifier.h"
 
 /* Younger than the headers that this builds with (Linux 6.9). */
@@ -238,11 +239,14 @@ static const struct {
 	{ "bpf_link", "an exclusive XDP root", probe_link },
 	{ "bpf_token", "delegation of bpf() to user namespaces", probe_token },
 	{ "btf", "programs that read kernel types", probe_btf },
+	{ "clsact", "tc programs as filters, where TCX is missing", probe_clsact },
 	{ "membarrier", "a quick grace period", probe_membarrier },
 	{ "mount_beneath", "read-only shares change without a writable moment",
 	  probe_mount_beneath },
 	{ "stats", "run counts, while the sysctl kernel.bpf_stats_enabled is 1", probe_stats },
 	{ "tailcall", "chains of XDP programs", probe_tailcall },
+	{ "tc_tailcall", "chains of tc programs whose verdicts pass control on",
+	  probe_tc_tailcall },
 	{ "tcx", "tc programs on links", probe_tcx },
 	{ "trampoline", "freplace, fentry and fexit programs", probe_trampoline },
 	{ "unprivileged_map_access", "shares for processes without privilege", probe_unprivileged },
