@@ -24,19 +24,12 @@
 #include <stddef.h>
 
 #include "packet.h"
-#include "test_trace.h"
+#include "test_trace_map.h"
 
 const volatile __u32 id = 0;
 const volatile __u32 verdict = XDP_PASS;
 const volatile __u16 ethertype = 0;
 const volatile bool record = true;
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct test_trace);
-} trace SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -68,23 +61,6 @@ static __always_inline __be32 *find_number(void *data, void *data_end)
 	return number && number + sizeof(__be32) <= data_end ? number : NULL;
 }
 
-/* A lock, as an atomic addition that returns the old value needs 5.12. */
-static __always_inline void trace_append(__u32 packet)
-{
-	__u32 key = 0;
-	struct test_trace *log = bpf_map_lookup_elem(&trace, &key);
-	struct test_trace_record *next;
-
-	if (!log)
-		return;
-	bpf_spin_lock(&log->lock);
-	next = &log->records[log->count % TEST_TRACE_RECORDS];
-	next->id = id;
-	next->packet = packet;
-	log->count++;
-	bpf_spin_unlock(&log->lock);
-}
-
 SEC("xdp")
 int xdp_trace(struct xdp_md *ctx)
 {
@@ -99,7 +75,7 @@ int xdp_trace(struct xdp_md *ctx)
 	if (seen)
 		++*seen;
 	if (record)
-		trace_append(bpf_ntohl(*number));
+		trace_append(id, bpf_ntohl(*number));
 	return verdict;
 }
 

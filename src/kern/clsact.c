@@ -336,13 +336,14 @@ static int get_qdisc(struct place *p, enum tc_qdisc *ret, struct error *e)
 {
 	_Alignas(struct nlmsghdr) char buffer[REQUEST_SIZE];
 	struct nlmsghdr *h = new_request(buffer, RTM_GETQDISC, p->op->ifindex, TC_H_CLSACT);
+	struct error why = { 0 };
 	int r;
 
 	/* Before Linux 6.7 the answer goes to those who listen to changes, and to us only by this. */
 	h->nlmsg_flags = NLM_F_ECHO;
 	*ret = TC_QDISC_NONE;
-	r = netlink_get(&p->netlink, h, false, note_qdisc_kind, ret, e);
-	return r == -ENOENT ? 0 : r;
+	r = netlink_get(&p->netlink, h, false, note_qdisc_kind, ret, &why);
+	return r < 0 && r != -ENOENT ? error_set(e, r, "%s", why.text) : 0;
 }
 
 struct found {
@@ -367,10 +368,16 @@ static int look(struct place *p, struct found *ret, struct error *e)
 	    (kind == TC_QDISC_INGRESS && p->op->direction == TC_EGRESS))
 		return r;
 	r = list_filters(&p->netlink, p->a, p->op, &l, e);
-	for (size_t i = 0; r == 0 && i < l.list.n && !ret->anything; i++) {
-		ret->filter = l.list.v[i];
-		ret->anything = !ret->filter.id ||
-				ret->filter.filter_handle == p->op->filter_handle;
+	for (size_t i = 0; r == 0 && i < l.list.n; i++) {
+		const struct observed_tc_program *f = &l.list.v[i];
+		bool here = f->id && f->filter_handle == p->op->filter_handle;
+
+		if (!here && (f->id || ret->anything))
+			continue;
+		ret->filter = *f;
+		ret->anything = true;
+		if (here)
+			break;
 	}
 	ret->ours = ret->anything && ret->filter.id && str_eq(ret->filter.filter_name, p->mark);
 	return r;

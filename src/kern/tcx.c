@@ -77,7 +77,8 @@ static int explain_duplicate(struct arena *a, const struct op_tc *op,
 	return tc_fail(ret, -EEXIST, FAILURE_FOREIGN, "TcHeld");
 }
 
-static int explain_refusal(struct arena *a, const struct op_tc *op, int code, struct op_result *ret)
+static int explain_refusal(struct arena *a, const struct op_tc *op, const struct observed_tc *now,
+			   int code, struct op_result *ret)
 {
 	struct error *e = &ret->error;
 
@@ -85,9 +86,9 @@ static int explain_refusal(struct arena *a, const struct op_tc *op, int code, st
 	switch (code) {
 	case -ERANGE:
 		error_set(e, code,
-			  "%s; the kernel takes at most %d programs in one list: somebody has to "
-			  "detach one",
-			  e->text, TCX_PROGRAMS_MAX);
+			  "%s; the list has the %zu programs that the kernel takes at most: "
+			  "somebody has to detach one",
+			  e->text, now->program_count);
 		return tc_fail(ret, code, FAILURE_FOREIGN, "TcListFull");
 	case -EINVAL:
 	case -EOPNOTSUPP:
@@ -134,7 +135,8 @@ static int explain(struct arena *a, const struct op_tc *op, int program_fd, int 
 		return tc_fail(ret, code, FAILURE_TRANSIENT, "TcListChanged");
 	}
 	there = r == 0 && code == -EEXIST ? find_program(&now, id_of(program_fd)) : NULL;
-	return there ? explain_duplicate(a, op, there, ret) : explain_refusal(a, op, code, ret);
+	return there ? explain_duplicate(a, op, there, ret) :
+		       explain_refusal(a, op, &now, code, ret);
 }
 
 /* --- change ------------------------------------------------------------------ */

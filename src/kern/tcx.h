@@ -4,7 +4,7 @@
 
 #include "kern/context.h"
 
-/* The kernel's bound on one list (BPF_MPROG_MAX). */
+/* More than the kernel takes in one list: its BPF_MPROG_MAX, of which it leaves one free. */
 #define TCX_PROGRAMS_MAX 64
 
 /*

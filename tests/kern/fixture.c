@@ -306,21 +306,38 @@ void load_op_use(struct op *op, const char *map, const char *instance, const cha
 	fail_msg("no map %s", map);
 }
 
-void load_member(const char *name, uint32_t id, uint32_t verdict)
+static void load_into_trace(const char *name, struct object_decl *d, const char *const *programs)
 {
-	static const char *const programs[] = { "xdp_trace", NULL };
-	struct object_decl *d = declare(name, "test_trace");
-	struct op op;
+	struct op op = load_op(d, "v", programs);
 
-	declare_value(d, "id", id);
-	declare_value(d, "verdict", verdict);
-	declare_value(d, "ethertype", TEST_ETHERTYPE);
-	op = load_op(d, "v", programs);
 	if (first_member)
 		load_op_use(&op, "trace", first_member, "v", "trace");
 	else
 		first_member = name;
 	apply_fine(&op);
+}
+
+void load_member(const char *name, uint32_t id, uint32_t verdict)
+{
+	static const char *const programs[] = { "xdp_trace", NULL };
+	struct object_decl *d = declare(name, "test_trace");
+
+	declare_value(d, "id", id);
+	declare_value(d, "verdict", verdict);
+	declare_value(d, "ethertype", TEST_ETHERTYPE);
+	load_into_trace(name, d, programs);
+}
+
+void load_tc_member(const char *name, uint32_t id, int verdict, bool by_packet)
+{
+	static const char *const programs[] = { "classifier_trace", "tc_trace", "tcx_egress_trace",
+						"tcx_ingress_trace", NULL };
+	struct object_decl *d = declare(name, "test_tc");
+
+	declare_value(d, "id", id);
+	declare_value(d, "verdict", (uint32_t)verdict);
+	declare_value(d, "verdict_in_packet", by_packet);
+	load_into_trace(name, d, programs);
 }
 
 uint32_t id_of_program(int fd)
@@ -332,13 +349,23 @@ uint32_t id_of_program(int fd)
 	return info.id;
 }
 
-uint32_t program_id(const char *instance)
+static uint32_t id_of_pin(const char *instance, const char *function)
 {
 	cleanup(closep) int fd =
-		bpf_obj_get(below("%s", layout_program_pin(fixture.a, instance, "v", "xdp_trace")));
+		bpf_obj_get(below("%s", layout_program_pin(fixture.a, instance, "v", function)));
 
 	MUST(fd);
 	return id_of_program(fd);
+}
+
+uint32_t program_id(const char *instance)
+{
+	return id_of_pin(instance, "xdp_trace");
+}
+
+uint32_t tc_program_id(const char *instance)
+{
+	return id_of_pin(instance, "tc_trace");
 }
 
 bool program_lives(uint32_t id)
@@ -369,9 +396,13 @@ const char *trace_of(uint32_t packet)
 
 	MUST(fd);
 	MUST(bpf_map_lookup_elem(fd, &key, &trace));
-	for (uint32_t i = 0; i < MIN(trace.count, TEST_TRACE_RECORDS); i++)
-		if (trace.records[i].packet == packet)
-			strbuf_addf(&text, "%s%u", text.len ? " " : "", trace.records[i].id);
+	for (uint32_t i = trace.count - MIN(trace.count, TEST_TRACE_RECORDS); i < trace.count;
+	     i++) {
+		const struct test_trace_record *r = &trace.records[i % TEST_TRACE_RECORDS];
+
+		if (r->packet == packet)
+			strbuf_addf(&text, "%s%u", text.len ? " " : "", r->id);
+	}
 	return arena_strdup(fixture.a, strbuf_get(&text));
 }
 
