@@ -7,11 +7,7 @@
  */
 #pragma once
 
-#include <linux/bpf.h>
-
-#include <bpf/bpf_helpers.h>
-
-#include "tailcall_dispatcher.h"
+#include "chain_verdict.h"
 #include "tailcall_slots.h"
 
 /*
@@ -19,18 +15,6 @@
  * slots beyond slot_count from the program.
  */
 const volatile struct tailcall_config config = { .layout = TAILCALL_CONFIG_LAYOUT };
-
-/* For an answer that is no verdict of XDP: adjusts verdict and tells whether the chain ends here. */
-static __always_inline int other_answer_ends(__u32 answer, __u32 required, __u32 *verdict)
-{
-	if (answer == TAILCALL_MISSING) {
-		if (required)
-			*verdict = XDP_DROP;
-		return required;
-	}
-	*verdict = answer == TAILCALL_VERDICT_CONTINUE ? XDP_PASS : XDP_ABORTED;
-	return answer != TAILCALL_VERDICT_CONTINUE;
-}
 
 #define CHAIN_STEP(number)                                                                       \
 	do {                                                                                     \
