@@ -22,6 +22,7 @@
 
 #include "base/macros.h"
 #include "kern/netlink.h"
+#include "kern/netns.h"
 #include "kern/pin.h"
 
 /* Interfaces that come and go while they are listed make a dump inconsistent; not forever. */
@@ -30,6 +31,8 @@
 /* How this file reads one message; devices without a parent are asked by ethtool. */
 struct interface_list {
 	struct arena *a;
+	const char *netns; /* the one that is being listed */
+	size_t first;      /* of its interfaces */
 	LIST(struct observed_interface) list;
 };
 
@@ -151,6 +154,7 @@ static int read_interface(const struct nlmsghdr *h, void *arg, struct error *e)
 	if (h->nlmsg_type != RTM_NEWLINK)
 		return 0;
 	i = LIST_ADD(l->a, &l->list);
+	i->netns = l->netns;
 	i->ifindex = (uint32_t)info->ifi_index;
 	i->name = i->mac = i->kind = i->driver = "";
 	i->up = (info->ifi_flags & IFF_UP) != 0;
@@ -183,7 +187,7 @@ static int list_interfaces(struct interface_list *l, struct error *e)
 	if (r < 0)
 		return r;
 	for (int i = 0; i < DUMP_TRIES; i++) {
-		l->list.n = 0;
+		l->list.n = l->first;
 		r = netlink_get(&n, link_request(buffer, 0), true, read_interface, l, e);
 		if (r != -EAGAIN)
 			break;
@@ -208,7 +212,7 @@ static void ask_drivers(struct interface_list *l, bool drivers)
 {
 	cleanup(closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	for (size_t n = 0; n < l->list.n; n++) {
+	for (size_t n = l->first; n < l->list.n; n++) {
 		struct observed_interface *i = &l->list.v[n];
 		struct ethtool_drvinfo info;
 		bool unsure = !*i->kind && !i->loopback && !i->physical;
@@ -239,16 +243,17 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Needs the list sorted. */
+/* Needs the list sorted. A master in another namespace cannot be: moving one frees its slaves. */
 static void find_masters(struct interface_list *l)
 {
-	for (size_t n = 0; n < l->list.n; n++) {
+	for (size_t n = l->first; n < l->list.n; n++) {
 		struct observed_interface *i = &l->list.v[n];
 		const struct observed_interface key = { .ifindex = i->master_ifindex }, *master;
 
 		if (!i->master_ifindex)
 			continue;
-		master = bsearch(&key, l->list.v, l->list.n, sizeof(key), by_ifindex);
+		master = bsearch(&key, l->list.v + l->first, l->list.n - l->first, sizeof(key),
+				 by_ifindex);
 		i->master_kind = master ? master->kind : "";
 	}
 }
@@ -286,18 +291,53 @@ static int observe_roots(struct arena *a, struct observed *o, struct error *e)
 	return 0;
 }
 
+static int list_namespace(struct interface_list *l, const char *netns, bool drivers,
+			  struct error *e)
+{
+	cleanup(netns_leave) struct netns_guard guard = NETNS_GUARD_INIT;
+	int r = netns_enter(netns, &guard, e);
+
+	l->netns = netns;
+	l->first = l->list.n;
+	if (r == 0)
+		r = list_interfaces(l, e);
+	if (r < 0)
+		return r;
+	if (l->list.n > l->first)
+		qsort(l->list.v + l->first, l->list.n - l->first, sizeof(*l->list.v), by_ifindex);
+	ask_drivers(l, drivers);
+	find_masters(l);
+	return 0;
+}
+
+/* One that was deleted since it was found is one that does not exist. */
+static int list_other(struct interface_list *l, struct observed_netns *n, bool drivers,
+		      struct error *e)
+{
+	struct error why = { 0 };
+	int r;
+
+	if (!n->found || n->same_as)
+		return 0;
+	r = list_namespace(l, n->name, drivers, &why);
+	if (r == -ENOENT) {
+		n->found = false;
+		n->fault = arena_strdup(l->a, why.text);
+		return 0;
+	}
+	return r < 0 ? error_set(e, r, "namespace %s: %s", n->name, why.text) : 0;
+}
+
 int interface_observe(struct arena *a, bool drivers, struct observed *ret, struct error *e)
 {
 	struct interface_list l = { .a = a };
 	int r;
 
-	r = list_interfaces(&l, e);
+	r = list_namespace(&l, NULL, drivers, e);
+	for (size_t i = 0; r == 0 && i < ret->netns_count; i++)
+		r = list_other(&l, &ret->netns[i], drivers, e);
 	if (r < 0)
 		return error_prefix(e, r, "interfaces");
-	if (l.list.n > 0)
-		qsort(l.list.v, l.list.n, sizeof(*l.list.v), by_ifindex);
-	ask_drivers(&l, drivers);
-	find_masters(&l);
 	ret->interfaces = l.list.v;
 	ret->interface_count = l.list.n;
 	r = observe_roots(a, ret, e);

@@ -14,6 +14,7 @@
 #include "kern/keep.h"
 #include "kern/libbpf_words.h"
 #include "kern/link.h"
+#include "kern/netns.h"
 #include "kern/pin.h"
 #include "kern/root.h"
 #include "kern/tc.h"
@@ -139,6 +140,8 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	r = bpffs_observe(c, &o, e);
 	if (r == 0)
 		r = observe_pins(c, a, &o, e);
+	if (r == 0)
+		r = netns_observe(c, a, &want->netns, &o, e);
 	if (r == 0)
 		r = interface_observe(a, want->drivers, &o, e);
 	if (r == 0)
@@ -271,16 +274,18 @@ static void set_tc(struct kern_linux *k, struct arena *a, const struct op *op,
 	tc_set(&k->context, a, op, fd, ret);
 }
 
-static void linux_apply(void *ctx, struct arena *a, const struct op *op, struct op_result *ret)
+static void apply_inside(struct kern_linux *k, struct arena *a, const struct op *op,
+			 struct op_result *ret)
 {
-	struct kern_linux *k = ctx;
 	const struct kern_context *c = &k->context;
 
-	*ret = (struct op_result){ 0 };
 	switch (op->kind) {
 	case OP_BPFFS_MOUNT:
 	case OP_DIRECTORY_CREATE:
 		bpffs_apply(c, op, ret);
+		break;
+	case OP_NETNS_RECORD:
+		netns_record_apply(c, a, op, ret);
 		break;
 	case OP_OBJECT_LOAD:
 		load_object(k, a, op, ret);
@@ -316,10 +321,70 @@ static void linux_apply(void *ctx, struct arena *a, const struct op *op, struct 
 	case OP_OBJECT_REMOVE:
 		object_remove(c, a, op, ret);
 		break;
+	case OP_NETNS_FORGET:
+		netns_forget_apply(c, a, op, ret);
+		break;
 	default:
 		share_apply(c, a, op, ret);
 		break;
 	}
+}
+
+/* Where an operation on an interface happens; NULL: in our own namespace, or nowhere on the network. */
+static const char *netns_of(const struct op *op)
+{
+	switch (op->kind) {
+	case OP_ROOT_SET:
+	case OP_LINK_SET:
+	case OP_ROOT_PIN:
+	case OP_ROOT_CLEAR:
+	case OP_LINK_REMOVE:
+	case OP_ROOT_UNPIN:
+		return op->root.netns;
+	case OP_TC_SET:
+	case OP_TC_CLEAR:
+		return op->tc.netns;
+	default:
+		return NULL;
+	}
+}
+
+/* What this puts into a namespace must be found again by a daemon that nobody tells of it. */
+static bool leaves_something(const struct op *op)
+{
+	return op->kind == OP_ROOT_SET || op->kind == OP_LINK_SET || op->kind == OP_TC_SET;
+}
+
+/* Links are taken away by their pins, and libxdp's pins are not in it: that works when it is gone as well. */
+static bool needs_namespace(const struct op *op)
+{
+	return op->kind != OP_LINK_REMOVE && op->kind != OP_ROOT_UNPIN;
+}
+
+/* Everything on an interface runs inside its namespace, so nothing below this needs to know of any. */
+static void linux_apply(void *ctx, struct arena *a, const struct op *op, struct op_result *ret)
+{
+	cleanup(netns_leave) struct netns_guard guard = NETNS_GUARD_INIT;
+	const char *netns = netns_of(op);
+	struct kern_linux *k = ctx;
+	int r = 0;
+
+	*ret = (struct op_result){ 0 };
+	if (netns && leaves_something(op))
+		r = netns_record(&k->context, a, netns, &ret->error);
+	if (netns && r == 0)
+		r = netns_enter(netns, &guard, &ret->error);
+	if (r == -ENOENT && !needs_namespace(op)) {
+		ret->error = (struct error){ 0 };
+		r = 0;
+	}
+	if (r == 0) {
+		apply_inside(k, a, op, ret);
+		return;
+	}
+	error_prefix(&ret->error, r, "%s in namespace %s", op->key, netns);
+	result_fail(ret, r);
+	ret->reason = r == -ENOENT ? "NetnsAbsent" : ret->reason;
 }
 
 const struct kern_ops kern_linux_ops = {

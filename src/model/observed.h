@@ -121,6 +121,8 @@ struct observed_netns {
 	bool found;       /* it could be entered */
 	bool recorded; /* a directory netns/NAME of ours stands for it: something of ours may be there */
 	const char *fault; /* why it was not found: the kernel's words */
+	/* Another name of the very same, under which its interfaces stand; "": the daemon's own. Else NULL. */
+	const char *same_as;
 };
 
 struct observed_interface {

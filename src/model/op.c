@@ -9,6 +9,7 @@
 const char *const op_kind_names[OP_KIND_COUNT] = {
 	[OP_BPFFS_MOUNT] = "bpffs-mount",
 	[OP_DIRECTORY_CREATE] = "directory-create",
+	[OP_NETNS_RECORD] = "netns-record",
 	[OP_OBJECT_LOAD] = "object-load",
 	[OP_CHAIN_BUILD] = "chain-build",
 	[OP_SLOT_SET] = "slot-set",
@@ -304,6 +305,9 @@ static void add_operation(struct strbuf *b, const struct op *op)
 	case OP_TC_SET:
 	case OP_TC_CLEAR:
 		add_tc(b, op);
+		break;
+	case OP_NETNS_RECORD:
+		strbuf_addf(b, "remember namespace %s", op->netns.name);
 		break;
 	case OP_NETNS_FORGET:
 		strbuf_addf(b, "forget namespace %s", op->netns.name);
