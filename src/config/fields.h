@@ -27,6 +27,7 @@ extern const struct xdp_settings fields_xdp_defaults;
 extern const struct tc_settings fields_tc_defaults;
 
 /* Why s is not one of these, as a phrase after it ("is empty"); NULL if it is. */
+const char *fields_netns_fault(struct arena *a, const char *s); /* a network namespace */
 const char *fields_interface_fault(const char *s); /* the name of a network interface */
 const char *fields_pattern_fault(const char *s);   /* a name of one, or a pattern for names */
 const char *fields_map_fault(const char *s);       /* a map of an ELF file: "hits", ".bss" */

@@ -25,9 +25,25 @@ static const struct field xdp_fields[] = {
 	{ 0 },
 };
 
+/* A set says itself where it looks. */
+static void check_netns(struct bind *b, const struct value *v, const struct attach_decl *attach)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < attach->interfaces.n; i++)
+		any |= attach->interfaces.v[i] && *attach->interfaces.v[i] != '@';
+	for (size_t i = 0; attach->netns && attach->interfaces.n && !any && i < v->n; i++)
+		if (strcmp(v->keys[i].text, "netns") == 0)
+			bind_error(b, &v->keys[i].origin, "write 'netns' into the set instead",
+				   "'netns' says where names and patterns are looked for, and here "
+				   "are only sets");
+}
+
 static void bind_xdp(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
 	bind_mapping(b, f->key, v, xdp_fields, dst);
+	if (v->kind == VALUE_MAPPING)
+		check_netns(b, v, dst);
 }
 
 static const struct words directions = { tc_direction_names, TC_DIRECTION_COUNT, NULL, NULL };
@@ -43,6 +59,8 @@ static const struct field tc_fields[] = {
 static void bind_tc(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
 	bind_mapping(b, f->key, v, tc_fields, dst);
+	if (v->kind == VALUE_MAPPING)
+		check_netns(b, v, dst);
 }
 
 static void bind_reference(struct bind *b, const char *what, const struct value *v,

@@ -6,14 +6,14 @@
 
 #include "base/macros.h"
 #include "config/config.h"
+#include "model/layout.h"
 
 /* linux/if.h and linux/netdevice.h; both with the final NUL. */
 #define IFNAME_SIZE  16
 #define ALTNAME_SIZE 128
 
-/* linux/limits.h: the longest file name, and a path with its final NUL. */
-#define NAME_SIZE 255
-#define PATH_SIZE 4096
+/* Of the 255 of a file name, what the longest object and interface names leave, escaped. */
+#define NETNS_BYTES_MAX 140
 
 const struct xdp_settings fields_xdp_defaults = {
 	.mode = XDP_MODE_AUTO,
@@ -202,26 +202,22 @@ static void bind_set_tc(struct bind *b, const struct field *f, const struct valu
 }
 
 /* As a name below /run/netns, where `ip netns` keeps them, or as the path of a file of nsfs. */
-static const char *netns_fault(const char *s)
+const char *fields_netns_fault(struct arena *a, const char *s)
 {
-	if (*s == '/')
-		return strlen(s) >= PATH_SIZE ? "is longer than a path can be" : NULL;
-	if (strlen(s) > NAME_SIZE)
-		return "is longer than the name of a file can be";
-	return strchr(s, '/') || strcmp(s, ".") == 0 || strcmp(s, "..") == 0 ?
+	/* Instances are named after it, and a directory is named after those: escaped twice. */
+	if (strlen(layout_escape(a, layout_escape(a, s))) > NETNS_BYTES_MAX)
+		return "is too long to be part of the name of an instance: each character but "
+		       "letters, digits, '_', '@' and '-' counts as five of 140";
+	return *s != '/' && (!*s || strchr(s, '/') || strcmp(s, ".") == 0 || strcmp(s, "..") == 0) ?
 		       "is no name of a network namespace and no absolute path" :
 		       NULL;
 }
 
-static const struct text_rule netns_rule = {
-	.fault = netns_fault,
-	.hint = "write a name as `ip netns` shows it, or an absolute path like /proc/1/ns/net",
-};
-
 void fields_bind_netns(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
 	static const char *const directories[] = { "/run/netns/", "/var/run/netns/" };
-	const char *text = bind_text(b, f->key, v, &netns_rule);
+	static const struct text_rule any = { 0 };
+	const char *text = bind_text(b, f->key, v, &any), *fault;
 
 	for (size_t i = 0; text && i < ARRAY_SIZE(directories); i++) {
 		size_t n = strlen(directories[i]);
@@ -229,6 +225,12 @@ void fields_bind_netns(struct bind *b, const struct field *f, const struct value
 		if (strncmp(text, directories[i], n) == 0 && text[n] && !strchr(text + n, '/'))
 			text += n;
 	}
+	fault = text ? fields_netns_fault(b->arena, text) : NULL;
+	if (fault)
+		bind_error(b, &v->origin,
+			   "write a name as `ip netns` shows it, or an absolute path like "
+			   "/proc/1/ns/net",
+			   "'%s': %s %s", f->key, diag_quote(b->arena, text), fault);
 	*(const char **)((char *)dst + f->offset) = text;
 }
 

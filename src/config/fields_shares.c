@@ -6,6 +6,7 @@
 
 #include "base/num.h"
 #include "config/config.h"
+#include "model/layout.h"
 
 /* linux/limits.h: PATH_MAX with the final NUL, without the alias and its slash. */
 #define PATH_BYTES_MAX (4096 - 1 - LIMIT_NAME - 1)
@@ -17,15 +18,28 @@ static const struct text_rule any_rule = { 0 };
 
 /* ---- maps ---- */
 
-/* "fwd" or "fwd@eth0". */
-static bool instance_is_valid(struct arena *a, const char *s)
+/*
+ * "fwd", "fwd@eth0" or "fwd@blue:eth0" as the instance is called, NULL: no name of one. A namespace may be
+ * written with its name escaped (the only way for a path, which has slashes) or as it is.
+ */
+static const char *instance_name(struct arena *a, const char *s)
 {
-	const char *at = strchr(s, '@');
+	const char *at = strchr(s, '@'), *colon = at ? strrchr(at, ':') : NULL;
+	const char *object = at ? arena_strndup(a, s, (size_t)(at - s)) : s;
+	const char *interface = colon ? colon + 1 : at ? at + 1 : NULL;
+	const char *netns = NULL;
 
-	if (!at)
-		return name_is_valid(s);
-	return name_is_valid(arena_strndup(a, s, (size_t)(at - s))) &&
-	       !fields_interface_fault(at + 1);
+	if (colon) {
+		const char *written = arena_strndup(a, at + 1, (size_t)(colon - at - 1));
+
+		netns = layout_unescape(a, written);
+		netns = netns ? netns : written;
+		if (!*netns || fields_netns_fault(a, netns))
+			return NULL;
+	}
+	if (!name_is_valid(object) || (interface && fields_interface_fault(interface)))
+		return NULL;
+	return interface ? layout_instance(a, object, netns, interface) : object;
 }
 
 static void bind_map_name(struct bind *b, const struct field *f, const struct value *v, void *dst)
@@ -36,8 +50,10 @@ static void bind_map_name(struct bind *b, const struct field *f, const struct va
 	if (!text)
 		return;
 	if (!name_split(b->arena, text, &map->object, &map->map) ||
-	    !instance_is_valid(b->arena, map->object) || fields_map_fault(map->map)) {
-		bind_error(b, &v->origin, "write OBJECT/MAP or OBJECT@INTERFACE/MAP",
+	    !(map->object = instance_name(b->arena, map->object)) || fields_map_fault(map->map)) {
+		bind_error(b, &v->origin,
+			   "write OBJECT/MAP, OBJECT@INTERFACE/MAP or "
+			   "OBJECT@NAMESPACE:INTERFACE/MAP",
 			   "%s does not name a map", diag_quote(b->arena, text));
 		map->map = NULL;
 	}

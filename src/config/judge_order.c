@@ -24,6 +24,13 @@ struct order {
 	LIST(const char *) reported;
 };
 
+/* What is known of a place before there is a node. Those of different hooks and namespaces never meet. */
+struct place {
+	enum hook hook;
+	enum tc_direction direction;
+	const char *netns, *selector;
+};
+
 enum applies { APPLIES_NO, APPLIES_YES, APPLIES_MAYBE };
 
 static void list_nodes(struct order *x)
@@ -74,24 +81,45 @@ static void add_edges(const struct order *x, struct graph *g, size_t node,
 	}
 }
 
-static enum applies selector_applies(const char *selector, const char *place)
+static struct place place_of(const struct order *x, const struct attach_decl *a,
+			     const char *selector)
 {
-	if (strcmp(selector, place) == 0 || strcmp(selector, "*") == 0)
-		return APPLIES_YES;
-	if (*selector == '@' || *place == '@' || str_is_glob(place))
+	struct place place = { a->hook, a->direction, a->netns, selector };
+	const struct interface_set *s =
+		*selector == '@' ? desired_find_set(x->judge->desired, selector + 1) : NULL;
+
+	if (*selector == '@')
+		place.netns = s ? s->netns : NULL;
+	return place;
+}
+
+static enum applies place_applies(const struct place *at, const struct place *place)
+{
+	const char *selector = at->selector;
+
+	if (at->hook != place->hook || at->direction != place->direction)
+		return APPLIES_NO;
+	/* Two names may be of one namespace. */
+	if (str_cmp(at->netns, place->netns) != 0)
 		return APPLIES_MAYBE;
-	return str_glob(selector, place) ? APPLIES_YES : APPLIES_NO;
+	if (strcmp(selector, place->selector) == 0 || strcmp(selector, "*") == 0)
+		return APPLIES_YES;
+	if (*selector == '@' || *place->selector == '@' || str_is_glob(place->selector))
+		return APPLIES_MAYBE;
+	return str_glob(selector, place->selector) ? APPLIES_YES : APPLIES_NO;
 }
 
 /* The entry by which the program is certain to be at the place; the first that matches wins. */
-static const struct attach_decl *entry_at(const struct program_decl *p, const char *place)
+static const struct attach_decl *entry_at(const struct order *x, const struct program_decl *p,
+					  const struct place *place)
 {
 	for (size_t i = 0; i < p->attach_count; i++) {
 		const struct string_list *l = &p->attach[i].interfaces;
 		enum applies applies = APPLIES_NO;
 
 		for (size_t k = 0; k < l->n && applies != APPLIES_YES; k++) {
-			enum applies one = selector_applies(l->v[k], place);
+			struct place at = place_of(x, &p->attach[i], l->v[k]);
+			enum applies one = place_applies(&at, place);
 
 			applies = one == APPLIES_NO ? applies : one;
 		}
@@ -125,7 +153,7 @@ static bool was_reported(struct order *x, const char *text)
 	return false;
 }
 
-static void report_cycle(struct order *x, const struct graph_cycle *c, const char *place,
+static void report_cycle(struct order *x, const struct graph_cycle *c, const struct place *place,
 			 const struct attach_decl *const *set)
 {
 	struct arena *a = x->judge->scratch;
@@ -137,7 +165,9 @@ static void report_cycle(struct order *x, const struct graph_cycle *c, const cha
 	text = judge_cycle(x->judge, names, c->n);
 	if (was_reported(x, text))
 		return;
-	text = arena_printf(a, "on %s, 'before' and 'after' go round in a circle: %s", place, text);
+	text = arena_printf(a, "on %s%s%s, 'before' and 'after' go round in a circle: %s",
+			    place->selector, place->netns ? " in namespace " : "",
+			    place->netns ? place->netns : "", text);
 	for (size_t i = 0; i < c->n; i++) {
 		struct object_decl *o = x->nodes[c->nodes[i]].object;
 		const struct origin *at = &set[c->nodes[i]]->origin;
@@ -150,7 +180,7 @@ static void report_cycle(struct order *x, const struct graph_cycle *c, const cha
 	}
 }
 
-static void judge_place(struct order *x, const bool *candidates, const char *place)
+static void judge_place(struct order *x, const bool *candidates, const struct place *place)
 {
 	struct arena *a = x->judge->scratch;
 	const struct attach_decl **set = arena_calloc(a, x->n, sizeof(*set));
@@ -158,7 +188,7 @@ static void judge_place(struct order *x, const bool *candidates, const char *pla
 	struct graph_cycles cycles;
 
 	for (size_t i = 0; i < x->n; i++)
-		set[i] = candidates[i] ? entry_at(x->nodes[i].program, place) : NULL;
+		set[i] = candidates[i] ? entry_at(x, x->nodes[i].program, place) : NULL;
 	for (size_t i = 0; i < x->n; i++)
 		if (set[i])
 			add_edges(x, &g, i, set[i], set);
@@ -168,37 +198,51 @@ static void judge_place(struct order *x, const bool *candidates, const char *pla
 			report_cycle(x, &cycles.list.v[i], place, set);
 }
 
-static int compare_strings(const void *left, const void *right)
+static int compare_places(const void *left, const void *right)
 {
-	return strcmp(*(const char *const *)left, *(const char *const *)right);
+	const struct place *x = left, *y = right;
+	int r = strcmp(x->selector, y->selector);
+
+	if (!r)
+		r = str_cmp(x->netns, y->netns);
+	if (!r)
+		r = (int)x->hook - (int)y->hook;
+	return r ? r : (int)x->direction - (int)y->direction;
 }
 
-/* Every selector of the candidates, once. */
-static struct string_list list_places(const struct order *x, const bool *candidates)
+struct places {
+	LIST(struct place) list;
+};
+
+static void add_places(const struct order *x, const struct attach_decl *a, struct places *ret)
 {
-	LIST(const char *) all = { 0 };
+	for (size_t i = 0; i < a->interfaces.n; i++)
+		*LIST_ADD(x->judge->scratch, &ret->list) = place_of(x, a, a->interfaces.v[i]);
+}
+
+/* Every place of the candidates, once. */
+static struct places list_places(const struct order *x, const bool *candidates)
+{
+	struct places all = { 0 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < x->n; i++)
-		for (size_t k = 0; candidates[i] && k < x->nodes[i].program->attach_count; k++) {
-			const struct string_list *l = &x->nodes[i].program->attach[k].interfaces;
-
-			for (size_t s = 0; s < l->n; s++)
-				*LIST_ADD(x->judge->scratch, &all) = l->v[s];
-		}
-	if (all.n)
-		qsort(all.v, all.n, sizeof(*all.v), compare_strings);
-	for (size_t i = 0; i < all.n; i++)
-		if (i == 0 || strcmp(all.v[i], all.v[i - 1]) != 0)
-			all.v[n++] = all.v[i];
-	return (struct string_list){ .v = all.v, .n = n };
+		for (size_t k = 0; candidates[i] && k < x->nodes[i].program->attach_count; k++)
+			add_places(x, &x->nodes[i].program->attach[k], &all);
+	if (all.list.n)
+		qsort(all.list.v, all.list.n, sizeof(*all.list.v), compare_places);
+	for (size_t i = 0; i < all.list.n; i++)
+		if (i == 0 || compare_places(&all.list.v[i], &all.list.v[i - 1]) != 0)
+			all.list.v[n++] = all.list.v[i];
+	all.list.n = n;
+	return all;
 }
 
 void judge_order(struct judge *j)
 {
 	struct order x = { .judge = j };
 	struct graph g = { .arena = j->scratch };
-	struct string_list places;
+	struct places places;
 	const bool *candidates;
 
 	list_nodes(&x);
@@ -209,6 +253,6 @@ void judge_order(struct judge *j)
 	/* All constraints at once, whatever their place: without a cycle here there is none at all. */
 	candidates = graph_reaches_cycle(&g);
 	places = list_places(&x, candidates);
-	for (size_t i = 0; i < places.n; i++)
-		judge_place(&x, candidates, places.v[i]);
+	for (size_t i = 0; i < places.list.n; i++)
+		judge_place(&x, candidates, &places.list.v[i]);
 }

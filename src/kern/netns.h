@@ -34,7 +34,10 @@ struct netns_guard {
 	int home; /* our own namespace; -1: nothing was entered */
 };
 
-#define NETNS_GUARD_INIT { .home = -1 }
+#define NETNS_GUARD_INIT   \
+	{                  \
+		.home = -1 \
+	}
 
 /*
  * Moves this thread into the namespace until netns_leave(); name NULL is our own and does nothing. Sockets

@@ -52,16 +52,21 @@ static const char *describe_foreign(struct planner *p, const struct chain *c)
 				   off[i->xdp_mode] :
 				   "xdp";
 	const char *whose = "";
+	const char *in = "";
 
+	if (i->netns)
+		in = arena_printf(p->a,
+				  *i->netns == '/' ? "nsenter --net=%s " : "ip netns exec %s ",
+				  i->netns);
 	if (f && str_eq(f->name, "bpfshare_chain"))
 		whose = "; by its name it is a dispatcher of bpfshare, of another instance or one "
 			"whose pins are gone";
 	return arena_printf(
 		p->a,
 		"program %s (id %u, tag %s, loaded by uid %u) holds %s in %s mode%s; remove "
-		"it with `ip link set dev %s %s off`, or declare `on_foreign: replace`",
-		f && f->name ? f->name : "?", i->xdp_id, f ? f->tag : "?", f ? f->uid : 0, i->name,
-		xdp_attached_name(i->xdp_mode), whose, i->name, word);
+		"it with `%sip link set dev %s %s off`, or declare `on_foreign: replace`",
+		f && f->name ? f->name : "?", i->xdp_id, f ? f->tag : "?", f ? f->uid : 0,
+		interface_label(p, i), xdp_attached_name(i->xdp_mode), whose, in, i->name, word);
 }
 
 static const struct observed_interface *busy_bond(const struct planner *p, const struct chain *c)

@@ -153,7 +153,7 @@ static const char *several_key(struct planner *p, const char *first, size_t user
 static void edit_slot(struct planner *p, struct dispatcher *d, size_t i)
 {
 	const struct slot *s = &d->slots[i];
-	const char *first = d->users.v[0]->interface->name;
+	const char *first = interface_label(p, d->users.v[0]->interface);
 	struct draft *draft = draft_add(p, OP_SLOT_SET, several_key(p, first, d->users.n));
 	struct op_chain *o = &draft->op.chain;
 
@@ -307,7 +307,7 @@ static void choose_dispatcher(struct planner *p, struct chain *c)
 		c->build->slots = c->slots;
 		c->build->slot_count = c->slot_count;
 		c->build->frags = c->frags;
-		c->build->first = c->interface->name;
+		c->build->first = interface_label(p, c->interface);
 		build_draft(p, c->build, c);
 		*LIST_ADD(p->a, &p->builds) = c->build;
 	}

@@ -42,14 +42,6 @@ static struct dispatcher *find_dispatcher(struct planner *p, uint32_t id)
 	return c ? &p->dispatchers[c - p->observed->chains] : NULL;
 }
 
-static const struct observed_link *find_link(const struct planner *p, uint32_t ifindex)
-{
-	for (size_t i = 0; i < p->observed->link_count; i++)
-		if (p->observed->links[i].ifindex == ifindex)
-			return &p->observed->links[i];
-	return NULL;
-}
-
 static void live_direct(struct planner *p, struct live *l, const struct program_entry *entry)
 {
 	l->kind = LIVE_DIRECT;
@@ -97,8 +89,30 @@ static void live_of_interface(struct planner *p, struct chain *c)
 	} else if (is_marked(p, i->xdp_id)) {
 		l->kind = LIVE_LOST;
 	}
-	if (live_is_ours(l))
-		l->link = find_link(p, i->ifindex);
+}
+
+/*
+ * A link tells the number of its interface, but not in which namespace that is. Where one number and one
+ * program are at the root of interfaces in several, the link is taken for that of one that is
+ * declared `exclusive`; the kernel refuses what a wrong guess leads to.
+ */
+static void link_find_interface(struct planner *p, const struct observed_link *link)
+{
+	struct chain *best = NULL;
+
+	for (size_t i = 0; link->ifindex && i < p->observed->interface_count; i++) {
+		struct chain *c = &p->chains[i];
+
+		if (c->interface->ifindex != link->ifindex ||
+		    c->interface->xdp_id != link->program_id || !live_is_ours(&c->live) ||
+		    c->live.link)
+			continue;
+		if (!best || (!interface_settings(p, best->index).exclusive &&
+			      interface_settings(p, i).exclusive))
+			best = c;
+	}
+	if (best)
+		best->live.link = link;
 }
 
 static int compare_ids(const void *a, const void *b)
@@ -141,6 +155,9 @@ void live_observe(struct planner *p)
 		p->chains[i].index = i;
 		live_of_interface(p, &p->chains[i]);
 	}
+	for (size_t i = 0; i < o->link_count; i++)
+		if (o->links[i].hook == HOOK_XDP)
+			link_find_interface(p, &o->links[i]);
 	collect_live_ids(p);
 }
 

@@ -96,8 +96,10 @@ static void index_failures(struct planner *p)
 
 static int by_interface_name(const void *a, const void *b)
 {
-	return strcmp(((const struct interface_entry *)a)->name,
-		      ((const struct interface_entry *)b)->name);
+	const struct interface_entry *x = a, *y = b;
+	int r = netns_compare(x->netns, y->netns);
+
+	return r ? r : strcmp(x->name, y->name);
 }
 
 static void index_interfaces(struct planner *p)
@@ -112,10 +114,10 @@ static void index_interfaces(struct planner *p)
 	for (size_t i = 0; i < o->interface_count; i++) {
 		const struct observed_interface *at = &o->interfaces[i];
 
-		p->interfaces_by_name[n++] = (struct interface_entry){ at->name, i };
+		p->interfaces_by_name[n++] = (struct interface_entry){ at->netns, at->name, i };
 		for (size_t k = 0; k < at->altnames.n; k++)
 			p->interfaces_by_name[n++] =
-				(struct interface_entry){ at->altnames.v[k], i };
+				(struct interface_entry){ at->netns, at->altnames.v[k], i };
 	}
 	if (n)
 		qsort(p->interfaces_by_name, n, sizeof(*p->interfaces_by_name), by_interface_name);
@@ -199,15 +201,53 @@ size_t lookup_versions(const struct planner *p, const char *instance,
 	return n;
 }
 
-size_t lookup_interface(const struct planner *p, const char *name)
+size_t lookup_interface(const struct planner *p, const char *netns, const char *name)
 {
-	struct interface_entry key = { .name = name }, *found;
+	struct interface_entry key = { .netns = netns, .name = name }, *found;
 
 	if (!p->interface_name_count)
 		return NO_INTERFACE;
 	found = bsearch(&key, p->interfaces_by_name, p->interface_name_count, sizeof(key),
 			by_interface_name);
 	return found ? found->index : NO_INTERFACE;
+}
+
+/* The first interface that is in netns or behind it; with after the first that is behind it. */
+static size_t find_border(const struct observed *o, const char *netns, bool after)
+{
+	size_t low = 0, high = o->interface_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int r = netns_compare(o->interfaces[middle].netns, netns);
+
+		if (r < 0 || (after && r == 0))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const char *lookup_netns(const struct planner *p, const char *netns, struct interface_range *ret)
+{
+	const struct observed_netns *n = netns ? observed_find_netns(p->observed, netns) : NULL;
+
+	*ret = (struct interface_range){ 0 };
+	if (netns && (!n || !n->found))
+		return arena_printf(p->a, "there is no network namespace %s yet%s%s", netns,
+				    n && n->fault ? ": " : "", n && n->fault ? n->fault : "");
+	if (n && n->same_as)
+		netns = *n->same_as ? n->same_as : NULL;
+	ret->netns = netns;
+	ret->first = find_border(p->observed, netns, false);
+	ret->end = find_border(p->observed, netns, true);
+	return NULL;
+}
+
+const char *interface_label(const struct planner *p, const struct observed_interface *i)
+{
+	return i->netns ? arena_printf(p->a, "%s:%s", i->netns, i->name) : i->name;
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -74,6 +74,7 @@ struct planner *planner_run(struct arena *a, const struct plan_input *in, bool k
 	attachments_settle(p);
 	shares_plan(p);
 	leftovers_remove(p);
+	netns_records_plan(p);
 	if (p->drafts.n)
 		qsort(p->drafts.v, p->drafts.n, sizeof(*p->drafts.v), by_execution);
 	return p;
@@ -154,6 +155,26 @@ static bool asks_for_driver(const struct interface_set *s)
 	return false;
 }
 
+static void add_netns_of(struct arena *a, const struct program_decl *program, size_t *cap,
+			 struct string_list *ret)
+{
+	for (size_t i = 0; i < program->attach_count; i++)
+		if (program->attach[i].netns)
+			add_once(a, ret, cap, program->attach[i].netns);
+}
+
+static void add_netns(struct arena *a, const struct desired *d, struct string_list *ret)
+{
+	size_t cap = 0;
+
+	for (size_t i = 0; i < d->set_count; i++)
+		if (d->sets[i].netns)
+			add_once(a, ret, &cap, d->sets[i].netns);
+	for (size_t i = 0; i < d->object_count; i++)
+		for (size_t k = 0; k < d->objects[i].program_count; k++)
+			add_netns_of(a, &d->objects[i].programs[k], &cap, ret);
+}
+
 void plan_observe_request(struct arena *a, const struct desired *d, const char *run_dir,
 			  struct observe_request *ret)
 {
@@ -174,4 +195,5 @@ void plan_observe_request(struct arena *a, const struct desired *d, const char *
 	}
 	for (size_t i = 0; i < d->set_count; i++)
 		ret->drivers |= asks_for_driver(&d->sets[i]);
+	add_netns(a, d, &ret->netns);
 }

@@ -12,7 +12,7 @@
  *   dispatch.c   slots -> edits of live dispatchers, new dispatchers
  *   root.c       what becomes the root of each interface
  *   share.c      shares -> mounts and pins (share_pins.c: which maps, for whom)
- *   remove.c     what nothing needs any more
+ *   remove.c     what nothing needs any more (netns.c: of records of namespaces)
  *   guard.c      what waits for the operator's word
  *   status.c     the status of everything (status_chain.c: of the chains)
  *
@@ -193,6 +193,7 @@ struct set_state {
 	const struct interface_set *decl;
 	bool *selects; /* by index of the interface */
 	size_t matches;
+	const char *absent; /* why its namespace is not there (sentence); NULL: it is */
 	const struct interface_set *conflict; /* another set holds some interface */
 	const char *conflict_interface;
 };
@@ -250,6 +251,7 @@ struct map_entry {
 };
 
 struct interface_entry {
+	const char *netns;
 	const char *name; /* or one of its alternative names */
 	size_t index;
 };
@@ -306,8 +308,17 @@ struct instance *lookup_instance(const struct planner *p, const char *name);
 size_t lookup_versions(const struct planner *p, const char *instance,
 		       const struct observed_object **ret);
 #define NO_INTERFACE SIZE_MAX
-/* Index of the interface of this name or alternative name, or NO_INTERFACE. */
-size_t lookup_interface(const struct planner *p, const char *name);
+/* Index of the interface of this name or alternative name in a namespace, or NO_INTERFACE. */
+size_t lookup_interface(const struct planner *p, const char *netns, const char *name);
+/* The interfaces of one namespace, which stand in a row. */
+struct interface_range {
+	const char *netns; /* as the observation names it: a declaration may use another name */
+	size_t first, end; /* indices; end is the one behind the last */
+};
+/* By a declared name, NULL: the daemon's own. NULL, or a sentence about why there is no such namespace. */
+const char *lookup_netns(const struct planner *p, const char *netns, struct interface_range *ret);
+/* "eth0", in another namespace "blue:eth0": how keys and subjects name it (no interface has a colon). */
+const char *interface_label(const struct planner *p, const struct observed_interface *i);
 bool program_is_live(const struct planner *p, uint32_t id);
 /* The failure of this very attempt that forbids another one now, else NULL. */
 const struct failure *lookup_failure(const struct planner *p, const char *subject,
@@ -330,6 +341,9 @@ const char *condition_unmet(struct planner *p, const struct condition *c);
 void sets_resolve(struct planner *p);
 bool selector_is_literal(const char *selector);
 bool selector_selects(const struct planner *p, const char *selector, size_t interface);
+/* Where a selector of an attachment looks: a set in its own namespace. Otherwise as lookup_netns(). */
+const char *selector_range(const struct planner *p, const struct attach_decl *decl,
+			   const char *selector, struct interface_range *ret);
 struct xdp_settings interface_settings(const struct planner *p, size_t interface);
 
 /* live.c */
@@ -392,6 +406,9 @@ const char *target_path(struct arena *a, const char *run_dir, const struct share
 
 /* remove.c */
 void leftovers_remove(struct planner *p);
+
+/* netns.c: records of the namespaces that something of ours is in, and their end. */
+void netns_records_plan(struct planner *p);
 
 /* guard.c */
 bool guard_trips(const struct planner *p);

@@ -12,6 +12,7 @@ const struct reason plan_reasons[] = {
 	{ REASON_OBJECT_UNREADABLE, "the ELF file was not read" },
 	{ REASON_INTERFACE_ABSENT, "there is no interface of this name yet" },
 	{ REASON_NO_INTERFACE_MATCHES, "no interface matches the selector yet" },
+	{ REASON_NETNS_ABSENT, "there is no network namespace of this name or path yet" },
 	{ REASON_NO_SUCH_SET, "the selector names an interface set that no file declares" },
 	{ REASON_SETTINGS_CONFLICT,
 	  "two interface sets give different settings to one interface; the first in sort order holds" },

@@ -15,6 +15,7 @@
 #define REASON_OBJECT_UNREADABLE    "ObjectUnreadable"
 #define REASON_INTERFACE_ABSENT     "InterfaceAbsent"
 #define REASON_NO_INTERFACE_MATCHES "NoInterfaceMatches"
+#define REASON_NETNS_ABSENT         "NetnsAbsent"
 #define REASON_NO_SUCH_SET          "NoSuchSet"
 #define REASON_SETTINGS_CONFLICT    "SettingsConflict"
 #define REASON_PER_DEVICE_MAP       "PerDeviceMap"

@@ -77,7 +77,15 @@ static struct draft *link_remove(struct planner *p, const struct observed_link *
 	return d;
 }
 
-/* A link whose interface is not seen here (another namespace) keeps what it runs. */
+static bool is_seen(const struct planner *p, const struct observed_link *l)
+{
+	for (size_t i = 0; i < p->observed->interface_count; i++)
+		if (p->chains[i].live.link == l)
+			return true;
+	return false;
+}
+
+/* A link whose interface is not seen (in a namespace that nobody names) keeps what it runs. */
 static void links_plan(struct removal *r)
 {
 	struct planner *p = r->p;
@@ -88,7 +96,7 @@ static void links_plan(struct removal *r)
 		const struct observed_chain *c = observed_find_chain(p->observed, l->program_id);
 		struct draft *d;
 
-		if (l->ifindex && observed_find_interface(p->observed, NULL, l->ifindex))
+		if (l->hook != HOOK_XDP || is_seen(p, l))
 			continue;
 		d = l->ifindex ? NULL : link_remove(p, l);
 		if (entry)

@@ -102,7 +102,8 @@ static bool attach_at(struct resolver *r, struct object *o, const struct program
 	return true;
 }
 
-static void attach_nowhere(struct planner *p, struct attachment *at)
+/* absent: why the namespace is not there, NULL: it is. */
+static void attach_nowhere(struct planner *p, struct attachment *at, const char *absent)
 {
 	const struct object *o = at->object;
 	const char *s = at->selector;
@@ -110,15 +111,21 @@ static void attach_nowhere(struct planner *p, struct attachment *at)
 	if (o->standing == STANDING_ACTIVE && o->decl->instances == INSTANCES_ONE)
 		attachment_assign(p, at, o->instances.v[0]);
 	at->settled = true;
-	if (selector_is_literal(s))
+	if (absent)
+		condition_set(&at->condition, STATE_WAITING, REASON_NETNS_ABSENT, absent);
+	else if (selector_is_literal(s))
 		condition_set(&at->condition, STATE_WAITING, REASON_INTERFACE_ABSENT,
-			      arena_printf(p->a, "there is no interface %s yet", s));
+			      arena_printf(p->a, "there is no interface %s%s%s yet", s,
+					   at->decl->netns ? " in namespace " : "",
+					   at->decl->netns ? at->decl->netns : ""));
 	else if (*s == '@' && !desired_find_set(p->desired, s + 1))
 		condition_set(&at->condition, STATE_FAILED, REASON_NO_SUCH_SET,
 			      arena_printf(p->a, "no file declares an interface set %s", s + 1));
 	else
 		condition_set(&at->condition, STATE_WAITING, REASON_NO_INTERFACE_MATCHES,
-			      arena_printf(p->a, "no interface matches %s yet", s));
+			      arena_printf(p->a, "no interface%s%s matches %s yet",
+					   *s != '@' && at->decl->netns ? " in namespace " : "",
+					   *s != '@' && at->decl->netns ? at->decl->netns : "", s));
 }
 
 static void resolve_selector(struct resolver *r, struct object *o,
@@ -126,19 +133,21 @@ static void resolve_selector(struct resolver *r, struct object *o,
 			     const char *selector)
 {
 	struct planner *p = r->p;
+	struct interface_range at;
+	const char *absent = selector_range(p, decl, selector, &at);
 	bool any = false;
 
-	if (selector_is_literal(selector)) {
-		size_t i = lookup_interface(p, selector);
+	if (!absent && selector_is_literal(selector)) {
+		size_t i = lookup_interface(p, at.netns, selector);
 
 		any = i != NO_INTERFACE && attach_at(r, o, program, decl, selector, i);
 	} else {
-		for (size_t i = 0; i < p->observed->interface_count; i++)
+		for (size_t i = at.first; i < at.end; i++)
 			if (selector_selects(p, selector, i))
 				any = attach_at(r, o, program, decl, selector, i);
 	}
 	if (!any)
-		attach_nowhere(p, attachment_add(p, o, program, decl, selector));
+		attach_nowhere(p, attachment_add(p, o, program, decl, selector), absent);
 }
 
 static void resolve_attachments(struct resolver *r, struct object *o)

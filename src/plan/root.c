@@ -125,7 +125,8 @@ static const char *explain_detach(struct planner *p, const struct chain *c)
 
 static const char *root_subject(struct planner *p, const struct chain *c)
 {
-	return arena_printf(p->a, "%s#%u/xdp", c->interface->name, c->interface->ifindex);
+	return arena_printf(p->a, "%s#%u/xdp", interface_label(p, c->interface),
+			    c->interface->ifindex);
 }
 
 /* Everything that a refusal may depend on, so that any difference is tried at once. */
@@ -180,7 +181,7 @@ static bool loses_member(const struct chain *c)
 
 static struct draft *set_draft(struct planner *p, const struct chain *c, bool detach)
 {
-	const char *key = arena_printf(p->a, "%s/xdp", c->interface->name);
+	const char *key = arena_printf(p->a, "%s/xdp", interface_label(p, c->interface));
 	bool anew = detach || !live_is_ours(&c->live);
 	bool link = anew ? c->settings.exclusive : c->live.link != NULL;
 	struct draft *d = draft_add(p, link ? OP_LINK_SET : OP_ROOT_SET, key);
@@ -241,7 +242,7 @@ static void root_set(struct planner *p, struct chain *c)
 
 static void root_clear(struct planner *p, struct chain *c)
 {
-	const char *key = arena_printf(p->a, "%s/xdp", c->interface->name);
+	const char *key = arena_printf(p->a, "%s/xdp", interface_label(p, c->interface));
 	const char *version = arena_printf(p->a, "clear %u", c->interface->xdp_id);
 	struct draft *d;
 
@@ -312,7 +313,8 @@ static void attachment_settle(struct planner *p, struct attachment *at)
 	else if (c->dispatcher && c->dispatcher->edits.n)
 		reason = c->dispatcher->edits.v[0]->op.reason;
 	condition_set(&at->condition, STATE_PENDING, REASON_PLANNED,
-		      arena_printf(p->a, "to be attached to %s: %s", c->interface->name,
+		      arena_printf(p->a, "to be attached to %s: %s",
+				   interface_label(p, c->interface),
 				   reason ? reason : "the chain changes"));
 }
 

@@ -109,10 +109,12 @@ void sets_resolve(struct planner *p)
 	p->sets = arena_calloc(p->a, d->set_count, sizeof(*p->sets));
 	for (size_t s = 0; s < d->set_count; s++) {
 		struct set_state *state = &p->sets[s];
+		struct interface_range at;
 
 		state->decl = &d->sets[s];
 		state->selects = arena_calloc(p->a, n, sizeof(bool));
-		for (size_t i = 0; i < n; i++) {
+		state->absent = lookup_netns(p, state->decl->netns, &at);
+		for (size_t i = at.first; i < at.end; i++) {
 			state->selects[i] = set_selects(state->decl, &p->observed->interfaces[i]);
 			state->matches += state->selects[i];
 		}
@@ -134,6 +136,15 @@ bool selector_selects(const struct planner *p, const char *selector, size_t inte
 		return s && p->sets[s - p->desired->sets].selects[interface];
 	}
 	return interface_has_name(&p->observed->interfaces[interface], selector);
+}
+
+const char *selector_range(const struct planner *p, const struct attach_decl *decl,
+			   const char *selector, struct interface_range *ret)
+{
+	const struct interface_set *s =
+		*selector == '@' ? desired_find_set(p->desired, selector + 1) : NULL;
+
+	return lookup_netns(p, s ? s->netns : decl->netns, ret);
 }
 
 struct xdp_settings interface_settings(const struct planner *p, size_t interface)

@@ -35,7 +35,7 @@ static void aggregate_attachment(struct planner *p, struct condition_status *c,
 {
 	if (part.message && at->interface && part.state > c->state)
 		part.message = arena_printf(p->a, "%s on %s: %s", at->program->name,
-					    at->interface->name, part.message);
+					    interface_label(p, at->interface), part.message);
 	aggregate(c, &part);
 }
 
@@ -352,6 +352,9 @@ static void status_sets(struct planner *p, struct status *s)
 						   "%s; those of %s hold",
 						   from->conflict->name, from->decl->name,
 						   from->conflict_interface, from->conflict->name));
+		else if (from->absent)
+			condition_set(&to->condition, STATE_WAITING, REASON_NETNS_ABSENT,
+				      from->absent);
 		else if (!from->matches)
 			condition_set(&to->condition, STATE_WAITING, REASON_NO_INTERFACE_MATCHES,
 				      "no interface matches yet");

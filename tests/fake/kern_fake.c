@@ -24,6 +24,7 @@ struct kern_fake *kern_fake_new(void)
 	k->bpffs = k->directory = true;
 	k->next_id = 100;
 	k->next_ifindex = 2;
+	k->next_serial = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
 		kern_fake_set_feature(k, features[i], true, NULL);
 	return k;
@@ -66,20 +67,73 @@ struct fake_chain *fake_find_chain(const struct kern_fake *k, uint32_t id)
 	return NULL;
 }
 
-struct fake_interface *fake_find_interface(const struct kern_fake *k, const char *name)
+/* No interface has a colon in its name. */
+struct fake_interface *fake_find_interface(const struct kern_fake *k, const char *label)
+{
+	const char *colon = strrchr(label, ':');
+
+	for (size_t i = 0; i < k->interfaces.n; i++) {
+		const struct observed_interface *o = &k->interfaces.v[i].o;
+		size_t n = colon ? (size_t)(colon - label) : 0;
+
+		if ((o->netns != NULL) == (colon != NULL) &&
+		    str_eq(o->name, colon ? colon + 1 : label) &&
+		    (!colon || (strlen(o->netns) == n && strncmp(o->netns, label, n) == 0)))
+			return &k->interfaces.v[i];
+	}
+	return NULL;
+}
+
+struct fake_interface *fake_find_ifindex(const struct kern_fake *k, const char *netns,
+					 uint32_t ifindex)
 {
 	for (size_t i = 0; i < k->interfaces.n; i++)
-		if (str_eq(k->interfaces.v[i].o.name, name))
+		if (k->interfaces.v[i].o.ifindex == ifindex &&
+		    str_eq(k->interfaces.v[i].o.netns, netns))
 			return &k->interfaces.v[i];
 	return NULL;
 }
 
-struct fake_interface *fake_find_ifindex(const struct kern_fake *k, uint32_t ifindex)
+struct fake_interface *fake_find_serial(const struct kern_fake *k, uint32_t serial)
 {
 	for (size_t i = 0; i < k->interfaces.n; i++)
-		if (k->interfaces.v[i].o.ifindex == ifindex)
+		if (k->interfaces.v[i].serial == serial)
 			return &k->interfaces.v[i];
 	return NULL;
+}
+
+const char *fake_label(struct arena *a, const struct fake_interface *i)
+{
+	return i->o.netns ? arena_printf(a, "%s:%s", i->o.netns, i->o.name) : i->o.name;
+}
+
+bool fake_find_netns(const struct kern_fake *k, const char *name, const char **ret)
+{
+	*ret = name;
+	for (size_t i = 0; name && i < k->netns.n; i++) {
+		const struct fake_netns *n = &k->netns.v[i];
+
+		if (!str_eq(n->name, name))
+			continue;
+		if (n->same_as)
+			*ret = *n->same_as ? n->same_as : NULL;
+		return n->exists;
+	}
+	return !name;
+}
+
+struct fake_netns *fake_add_netns(struct kern_fake *k, const char *name)
+{
+	struct fake_netns *n = NULL;
+
+	for (size_t i = 0; i < k->netns.n && !n; i++)
+		if (str_eq(k->netns.v[i].name, name))
+			n = &k->netns.v[i];
+	if (!n) {
+		n = LIST_ADD(k->a, &k->netns);
+		n->name = arena_strdup(k->a, name);
+	}
+	return n;
 }
 
 struct fake_mount *fake_find_mount(const struct kern_fake *k, const char *path)
@@ -204,7 +258,8 @@ void kern_fake_add_name(struct kern_fake *k, const struct observed_name *n)
 
 void kern_fake_set_interface(struct kern_fake *k, const struct observed_interface *i)
 {
-	struct fake_interface *to = fake_find_interface(k, i->name);
+	struct fake_interface key = { .o = *i };
+	struct fake_interface *to = fake_find_interface(k, fake_label(k->a, &key));
 	struct observed_interface o = *i;
 
 	if (to) {
@@ -213,9 +268,11 @@ void kern_fake_set_interface(struct kern_fake *k, const struct observed_interfac
 		o.xdp_mode = to->o.xdp_mode;
 	} else {
 		to = LIST_ADD(k->a, &k->interfaces);
+		to->serial = k->next_serial++;
 		o.ifindex = o.ifindex ? o.ifindex : k->next_ifindex++;
 	}
 	o.name = arena_strdup(k->a, i->name);
+	o.netns = arena_strdup(k->a, i->netns);
 	o.mac = arena_strdup(k->a, i->mac);
 	o.kind = arena_strdup(k->a, i->kind ? i->kind : "");
 	o.driver = arena_strdup(k->a, i->driver ? i->driver : "");
@@ -229,23 +286,46 @@ void kern_fake_set_interface(struct kern_fake *k, const struct observed_interfac
 /* What was attached goes with the interface; a link stays, attached to nothing. */
 void kern_fake_remove_interface(struct kern_fake *k, const char *name)
 {
-	for (size_t i = 0; i < k->interfaces.n; i++) {
-		const struct fake_interface *at = &k->interfaces.v[i];
+	const struct fake_interface *at = fake_find_interface(k, name);
 
-		if (!str_eq(at->o.name, name))
-			continue;
-		for (size_t l = 0; l < k->links.n; l++)
-			if (k->links.v[l].id == at->link_id)
-				k->links.v[l].ifindex = 0;
-		FAKE_REMOVE(&k->interfaces, i);
-		break;
-	}
+	for (size_t l = 0; at && l < k->links.n; l++)
+		if (k->links.v[l].id == at->link_id)
+			k->links.v[l].ifindex = 0;
+	if (at)
+		FAKE_REMOVE(&k->interfaces, (size_t)(at - k->interfaces.v));
 	fake_chain_gc(k);
 }
 
 void kern_fake_rename_interface(struct kern_fake *k, const char *name, const char *to)
 {
-	fake_find_interface(k, name)->o.name = arena_strdup(k->a, to);
+	struct fake_interface *at = fake_find_interface(k, name);
+	const char *colon = strrchr(to, ':');
+	const char *netns = colon ? arena_strndup(k->a, to, (size_t)(colon - to)) : NULL;
+
+	/* Its number goes with it unless another interface has that there. */
+	if (!str_eq(netns, at->o.netns) && fake_find_ifindex(k, netns, at->o.ifindex))
+		at->o.ifindex = k->next_ifindex++;
+	at->o.name = arena_strdup(k->a, colon ? colon + 1 : to);
+	at->o.netns = netns;
+	for (size_t l = 0; at->link_id && l < k->links.n; l++)
+		if (k->links.v[l].id == at->link_id)
+			k->links.v[l].ifindex = at->o.ifindex;
+}
+
+void kern_fake_set_netns(struct kern_fake *k, const char *name, const char *same_as)
+{
+	struct fake_netns *n = fake_add_netns(k, name);
+
+	n->exists = true;
+	n->same_as = arena_strdup(k->a, same_as);
+}
+
+void kern_fake_remove_netns(struct kern_fake *k, const char *name)
+{
+	fake_add_netns(k, name)->exists = false;
+	for (size_t i = k->interfaces.n; i-- > 0;)
+		if (str_eq(k->interfaces.v[i].o.netns, name))
+			kern_fake_remove_interface(k, fake_label(k->a, &k->interfaces.v[i]));
 }
 
 void kern_fake_refuse_native(struct kern_fake *k, const char *interface)
@@ -266,8 +346,11 @@ uint32_t kern_fake_attach_foreign(struct kern_fake *k, const char *interface, co
 
 void kern_fake_detach(struct kern_fake *k, const char *interface)
 {
-	struct fake_interface *i = fake_find_interface(k, interface);
+	fake_detach(k, fake_find_interface(k, interface));
+}
 
+void fake_detach(struct kern_fake *k, struct fake_interface *i)
+{
 	for (size_t l = 0; i->link_id && l < k->links.n; l++)
 		if (k->links.v[l].id == i->link_id)
 			FAKE_REMOVE(&k->links, l);

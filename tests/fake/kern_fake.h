@@ -29,9 +29,16 @@ void kern_fake_set_bpffs(struct kern_fake *k, bool mounted, bool directory);
 void kern_fake_set_feature(struct kern_fake *k, const char *name, bool available,
 			   const char *detail);
 void kern_fake_add_name(struct kern_fake *k, const struct observed_name *n);
+/*
+ * An interface is given as "eth0" or, in another namespace, as "blue:eth0". A namespace exists from its first
+ * kern_fake_set_netns() on; same_as: another name of an earlier one ("": the daemon's own), else NULL.
+ */
+void kern_fake_set_netns(struct kern_fake *k, const char *name, const char *same_as);
+void kern_fake_remove_netns(struct kern_fake *k, const char *name); /* with its interfaces */
 /* Copies the description; ifindex 0: the next one. A second one of the same name replaces the description. */
 void kern_fake_set_interface(struct kern_fake *k, const struct observed_interface *i);
 void kern_fake_remove_interface(struct kern_fake *k, const char *name);
+/* Also into another namespace: what is attached goes with it. */
 void kern_fake_rename_interface(struct kern_fake *k, const char *name, const char *to);
 /* The driver refuses native mode from now on. */
 void kern_fake_refuse_native(struct kern_fake *k, const char *interface);
@@ -77,3 +84,5 @@ const char *kern_fake_dangling(const struct kern_fake *k, struct arena *a);
 /* Programs that an interface runs, in order: "fwd@eth0/redirect VERSION native", … */
 const char *kern_fake_chain(const struct kern_fake *k, struct arena *a, const char *interface);
 uint32_t kern_fake_root(const struct kern_fake *k, const char *interface);
+/* Namespaces with a record, by name, one per line. */
+const char *kern_fake_records(const struct kern_fake *k, struct arena *a);

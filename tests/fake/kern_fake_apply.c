@@ -20,18 +20,31 @@ void fake_begin(void *ctx)
 
 /* --- objects ---------------------------------------------------------------------------- */
 
-static bool is_attached(const struct kern_fake *k, uint32_t id)
+static bool is_seen(const struct kern_fake *k, const struct fake_interface *i)
 {
-	for (size_t i = 0; id && i < k->interfaces.n; i++)
-		if (k->interfaces.v[i].o.xdp_id == id)
+	for (size_t n = 0; n < k->netns.n; n++)
+		if (str_eq(k->netns.v[n].name, i->o.netns))
+			return k->netns.v[n].seen;
+	return !i->o.netns;
+}
+
+/* In use where nobody looks. */
+static bool is_elsewhere(const struct kern_fake *k, uint32_t id)
+{
+	for (size_t i = 0; i < k->interfaces.n; i++)
+		if (k->interfaces.v[i].o.xdp_id == id && !is_seen(k, &k->interfaces.v[i]))
+			return true;
+	for (size_t i = 0; i < k->elsewhere.n; i++)
+		if (k->elsewhere.v[i] == id)
 			return true;
 	return false;
 }
 
-static bool is_elsewhere(const struct kern_fake *k, uint32_t id)
+/* To an interface that the last observation saw. */
+static bool is_attached(const struct kern_fake *k, uint32_t id)
 {
-	for (size_t i = 0; i < k->elsewhere.n; i++)
-		if (k->elsewhere.v[i] == id)
+	for (size_t i = 0; id && i < k->interfaces.n; i++)
+		if (k->interfaces.v[i].o.xdp_id == id && is_seen(k, &k->interfaces.v[i]))
 			return true;
 	return false;
 }
@@ -281,6 +294,15 @@ static void chain_remove(struct kern_fake *k, const struct op *op, struct op_res
 
 /* --- roots ----------------------------------------------------------------------------------- */
 
+/* Where it happens; NULL: the interface or its namespace is gone. */
+static struct fake_interface *find_place(struct kern_fake *k, const struct op_root *op)
+{
+	const char *netns;
+
+	return fake_find_netns(k, op->netns, &netns) ? fake_find_ifindex(k, netns, op->ifindex) :
+						       NULL;
+}
+
 static uint32_t root_target(const struct kern_fake *k, const struct op_root *op)
 {
 	if (op->program.instance)
@@ -329,7 +351,7 @@ static struct observed_link *find_link(struct kern_fake *k, uint32_t id)
 static void detach(struct kern_fake *k, struct fake_interface *i)
 {
 	drain(k, i->o.xdp_id);
-	kern_fake_detach(k, i->o.name);
+	fake_detach(k, i);
 }
 
 /* What the kernel checks before it swaps. */
@@ -362,10 +384,16 @@ static bool can_set(const struct kern_fake *k, const struct op *op, const struct
 static void root_set(struct kern_fake *k, const struct op *op, struct op_result *ret)
 {
 	const struct op_root *r = &op->root;
-	struct fake_interface *i = fake_find_ifindex(k, r->ifindex);
+	struct fake_interface *i;
 	uint32_t target = root_target(k, r);
 	struct observed_link *link;
 
+	if (r->netns) {
+		fake_add_netns(k, r->netns)->recorded = true;
+		if (fake_step(k, describe(k, op)))
+			return;
+	}
+	i = find_place(k, r);
 	if (!i) {
 		fake_refuse(ret, -ENODEV, FAILURE_TRANSIENT, "InterfaceGone", "no interface %s",
 			    r->interface);
@@ -397,7 +425,7 @@ static void root_set(struct kern_fake *k, const struct op *op, struct op_result 
 
 static void root_clear(struct kern_fake *k, const struct op *op, struct op_result *ret)
 {
-	struct fake_interface *i = fake_find_ifindex(k, op->root.ifindex);
+	struct fake_interface *i = find_place(k, &op->root);
 
 	if (!i)
 		return;
@@ -414,16 +442,32 @@ static void root_clear(struct kern_fake *k, const struct op *op, struct op_resul
 static void link_remove(struct kern_fake *k, const struct op *op)
 {
 	const struct observed_link *l = find_link(k, op->root.link_id);
-	struct fake_interface *i = l ? fake_find_ifindex(k, l->ifindex) : NULL;
+	struct fake_interface *i = NULL;
 
 	if (!l)
 		return;
+	for (size_t n = 0; n < k->interfaces.n; n++)
+		if (k->interfaces.v[n].link_id == l->id)
+			i = &k->interfaces.v[n];
 	if (i) {
 		detach(k, i);
 		return;
 	}
 	drain(k, l->program_id);
 	FAKE_REMOVE(&k->links, (size_t)(l - k->links.v));
+}
+
+/* What is still in it would be found by nobody. */
+static void netns_forget(struct kern_fake *k, const struct op *op)
+{
+	for (size_t i = 0; i < k->interfaces.n; i++) {
+		const struct fake_program *p = fake_find_program(k, k->interfaces.v[i].o.xdp_id);
+
+		if (p && p->ours && str_eq(k->interfaces.v[i].o.netns, op->netns.name))
+			fake_violation(k, "%s: %s of %s still runs there", describe(k, op), p->name,
+				       k->interfaces.v[i].o.name);
+	}
+	fake_add_netns(k, op->netns.name)->recorded = false;
 }
 
 /* --- all ------------------------------------------------------------------------------------------ */
@@ -460,6 +504,12 @@ static void dispatch(struct kern_fake *k, const struct op *op, struct op_result 
 		break;
 	case OP_GRACE:
 		k->draining.n = 0;
+		break;
+	case OP_NETNS_RECORD:
+		fake_add_netns(k, op->netns.name)->recorded = true;
+		break;
+	case OP_NETNS_FORGET:
+		netns_forget(k, op);
 		break;
 	case OP_CHAIN_REMOVE:
 		chain_remove(k, op, ret);

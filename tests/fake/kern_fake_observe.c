@@ -64,10 +64,10 @@ static int by_program(const void *a, const void *b)
 
 static int by_ifindex(const void *a, const void *b)
 {
-	uint32_t x = ((const struct observed_interface *)a)->ifindex;
-	uint32_t y = ((const struct observed_interface *)b)->ifindex;
+	const struct observed_interface *x = a, *y = b;
+	int r = netns_compare(x->netns, y->netns);
 
-	return (x > y) - (x < y);
+	return r ? r : (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
 }
 
 static int by_mount(const void *a, const void *b)
@@ -133,17 +133,76 @@ static bool is_listed(const struct observed *o, uint32_t id)
 	return false;
 }
 
+static bool is_asked_for(const struct string_list *l, const char *s)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i], s))
+			return true;
+	return false;
+}
+
+static bool is_seen(const struct observed *o, const char *netns)
+{
+	for (size_t i = 0; i < o->netns_count; i++)
+		if (o->netns[i].found && str_eq(o->netns[i].name, netns))
+			return true;
+	return false;
+}
+
+static int by_netns(const void *a, const void *b)
+{
+	return strcmp(((const struct observed_netns *)a)->name,
+		      ((const struct observed_netns *)b)->name);
+}
+
+static void observe_netns(struct kern_fake *k, struct arena *a, const struct observe_request *want,
+			  struct observed *ret)
+{
+	LIST(struct observed_netns) list = { 0 };
+
+	for (size_t i = 0; i < k->netns.n; i++) {
+		struct fake_netns *n = &k->netns.v[i];
+
+		n->seen = n->exists && (n->recorded || is_asked_for(&want->netns, n->name));
+		if (n->recorded || is_asked_for(&want->netns, n->name))
+			*LIST_ADD(a, &list) = (struct observed_netns){
+				.name = n->name,
+				.found = n->exists,
+				.recorded = n->recorded,
+				.fault = n->exists ? NULL : "No such file or directory",
+				.same_as = n->exists ? n->same_as : NULL,
+			};
+	}
+	for (size_t i = 0; i < want->netns.n; i++) {
+		bool listed = false;
+
+		for (size_t n = 0; n < list.n; n++)
+			listed |= str_eq(list.v[n].name, want->netns.v[i]);
+		if (!listed)
+			*LIST_ADD(a, &list) = (struct observed_netns){
+				.name = want->netns.v[i],
+				.fault = "No such file or directory",
+			};
+	}
+	sort(list.v, list.n, sizeof(*list.v), by_netns);
+	ret->netns = list.v;
+	ret->netns_count = list.n;
+}
+
 static void observe_interfaces(const struct kern_fake *k, struct arena *a, struct observed *ret)
 {
-	ret->interface_count = k->interfaces.n;
 	ret->interfaces = arena_calloc(a, k->interfaces.n, sizeof(*ret->interfaces));
 	ret->programs = arena_calloc(a, k->interfaces.n, sizeof(*ret->programs));
 	for (size_t i = 0; i < k->interfaces.n; i++) {
 		const struct observed_interface *o = &k->interfaces.v[i].o;
 		const struct fake_program *p = fake_find_program(k, o->xdp_id);
+		struct observed_interface *to = &ret->interfaces[ret->interface_count];
 
-		ret->interfaces[i] = *o;
-		ret->interfaces[i].name = arena_strdup(a, o->name);
+		if (o->netns && !is_seen(ret, o->netns))
+			continue;
+		ret->interface_count++;
+		*to = *o;
+		to->name = arena_strdup(a, o->name);
 		if (p && !is_listed(ret, p->id))
 			ret->programs[ret->program_count++] =
 				(struct observed_program){ .id = p->id,
@@ -154,14 +213,6 @@ static void observe_interfaces(const struct kern_fake *k, struct arena *a, struc
 	}
 	sort(ret->interfaces, ret->interface_count, sizeof(*ret->interfaces), by_ifindex);
 	sort(ret->programs, ret->program_count, sizeof(*ret->programs), by_program);
-}
-
-static bool is_asked_for(const struct string_list *l, const char *s)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (str_eq(l->v[i], s))
-			return true;
-	return false;
 }
 
 static void observe_mounts(const struct kern_fake *k, struct arena *a,
@@ -206,12 +257,13 @@ static void observe_names(const struct kern_fake *k, struct arena *a,
 int fake_observe(void *ctx, struct arena *a, const struct observe_request *want,
 		 struct observed *ret, struct error *e)
 {
-	const struct kern_fake *k = ctx;
+	struct kern_fake *k = ctx;
 
 	(void)e;
 	*ret = (struct observed){ .bpffs_mounted = k->bpffs, .directory_ready = k->directory };
 	observe_objects(k, a, ret);
 	observe_chains(k, a, ret);
+	observe_netns(k, a, want, ret);
 	observe_interfaces(k, a, ret);
 	observe_mounts(k, a, want, ret);
 	observe_names(k, a, want, ret);
@@ -336,9 +388,9 @@ const char *kern_fake_ours(const struct kern_fake *k, struct arena *a)
 			*LIST_ADD(a, &l.list) = "chain incomplete";
 	for (size_t i = 0; i < k->interfaces.n; i++)
 		if (is_ours(k, &k->interfaces.v[i]))
-			*LIST_ADD(a, &l.list) =
-				arena_printf(a, "root %s %s", k->interfaces.v[i].o.name,
-					     kern_fake_chain(k, a, k->interfaces.v[i].o.name));
+			*LIST_ADD(a, &l.list) = arena_printf(
+				a, "root %s %s", fake_label(a, &k->interfaces.v[i]),
+				kern_fake_chain(k, a, fake_label(a, &k->interfaces.v[i])));
 	for (size_t i = 0; i < k->links.n; i++)
 		*LIST_ADD(a, &l.list) = arena_printf(a, "link on %u", k->links.v[i].ifindex);
 	for (size_t i = 0; i < k->mounts.n; i++)
@@ -355,7 +407,8 @@ const char *kern_fake_foreign(const struct kern_fake *k, struct arena *a)
 		const struct observed_interface *o = &k->interfaces.v[i].o;
 
 		if (o->xdp_id && !is_ours(k, &k->interfaces.v[i]))
-			*LIST_ADD(a, &l.list) = arena_printf(a, "root %u %u %d", o->ifindex,
+			*LIST_ADD(a, &l.list) = arena_printf(a, "root %s %u %u %d",
+							     o->netns ? o->netns : "", o->ifindex,
 							     o->xdp_id, o->xdp_mode);
 	}
 	for (size_t i = 0; i < k->mounts.n; i++)
@@ -370,6 +423,16 @@ const char *kern_fake_chain(const struct kern_fake *k, struct arena *a, const ch
 
 	add_chain(k, &b, fake_find_interface(k, interface));
 	return arena_strdup(a, strbuf_get(&b));
+}
+
+const char *kern_fake_records(const struct kern_fake *k, struct arena *a)
+{
+	struct lines l = { 0 };
+
+	for (size_t i = 0; i < k->netns.n; i++)
+		if (k->netns.v[i].recorded)
+			*LIST_ADD(a, &l.list) = k->netns.v[i].name;
+	return join(a, &l);
 }
 
 uint32_t kern_fake_root(const struct kern_fake *k, const char *interface)

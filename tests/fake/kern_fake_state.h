@@ -40,9 +40,17 @@ struct fake_chain {
 
 struct fake_interface {
 	struct observed_interface o;
+	uint32_t serial;  /* its own, wherever it goes */
 	uint32_t link_id; /* the root's, 0: by netlink */
 	bool refuses_native;
 	bool gap; /* the watch: a detach was asked for */
+};
+
+struct fake_netns {
+	const char *name;
+	const char *same_as; /* as in struct observed_netns */
+	bool exists, recorded;
+	bool seen; /* by the last observation */
 };
 
 struct fake_mount {
@@ -52,7 +60,7 @@ struct fake_mount {
 
 /* Something that is there at one step: a program on an interface, a loaded object, a published map. */
 struct fake_presence {
-	uint32_t ifindex; /* 0: not on one */
+	uint32_t interface; /* serial number, 0: not on one */
 	const char *what;
 };
 
@@ -69,12 +77,13 @@ struct fake_build {
 struct kern_fake {
 	struct arena *a;
 	bool bpffs, directory;
-	uint32_t next_id, next_ifindex;
+	uint32_t next_id, next_ifindex, next_serial;
 	uint64_t clock;
 	LIST(struct fake_program) programs;
 	LIST(struct fake_object) objects;
 	LIST(struct fake_chain) chains;
 	LIST(struct fake_interface) interfaces;
+	LIST(struct fake_netns) netns;
 	LIST(struct observed_link) links;
 	LIST(struct fake_mount) mounts;
 	LIST(struct observed_name) names;
@@ -107,8 +116,16 @@ struct fake_program *fake_find_program(const struct kern_fake *k, uint32_t id);
 struct fake_object *fake_find_object(const struct kern_fake *k, const char *instance,
 				     const char *version);
 struct fake_chain *fake_find_chain(const struct kern_fake *k, uint32_t id);
-struct fake_interface *fake_find_interface(const struct kern_fake *k, const char *name);
-struct fake_interface *fake_find_ifindex(const struct kern_fake *k, uint32_t ifindex);
+/* By "eth0" or, in another namespace, "blue:eth0"; by number; by what it is. */
+struct fake_interface *fake_find_interface(const struct kern_fake *k, const char *label);
+struct fake_interface *fake_find_ifindex(const struct kern_fake *k, const char *netns,
+					 uint32_t ifindex);
+struct fake_interface *fake_find_serial(const struct kern_fake *k, uint32_t serial);
+const char *fake_label(struct arena *a, const struct fake_interface *i);
+/* False when it does not exist; *ret: as interfaces have it, whichever of its names was given. */
+bool fake_find_netns(const struct kern_fake *k, const char *name, const char **ret);
+struct fake_netns *fake_add_netns(struct kern_fake *k, const char *name);
+void fake_detach(struct kern_fake *k, struct fake_interface *i);
 struct fake_mount *fake_find_mount(const struct kern_fake *k, const char *path);
 struct fake_pin *fake_find_pin(struct fake_pin *pins, size_t n, const char *name);
 uint32_t fake_program_id(const struct kern_fake *k, const struct program_ref *p);

@@ -17,8 +17,9 @@ static void add_running(struct kern_fake *k, const struct fake_interface *i, uin
 
 	if (p && p->instance)
 		*add(k, ret) = (struct fake_presence){
-			.ifindex = i->o.ifindex,
-			.what = arena_printf(k->a, "%s/%s on %s", p->instance, p->name, i->o.name),
+			.interface = i->serial,
+			.what = arena_printf(k->a, "%s/%s on %s", p->instance, p->name,
+					     fake_label(k->a, i)),
 		};
 }
 
@@ -75,18 +76,18 @@ void kern_fake_watch(struct kern_fake *k)
 static bool is_present(const struct fake_snapshot *s, const struct fake_presence *what)
 {
 	for (size_t i = 0; i < s->present.n; i++)
-		if (s->present.v[i].ifindex == what->ifindex &&
+		if (s->present.v[i].interface == what->interface &&
 		    str_eq(s->present.v[i].what, what->what))
 			return true;
 	return false;
 }
 
-/* Names change while a thing stays, so an interface that asked for a detach is told by its index. */
+/* Names change while a thing stays, so an interface that asked for a detach is told by its number. */
 static bool may_have_gap(const struct kern_fake *k, const struct fake_presence *what)
 {
-	const struct fake_interface *at = fake_find_ifindex(k, what->ifindex);
+	const struct fake_interface *at = fake_find_serial(k, what->interface);
 
-	return what->ifindex && (!at || at->gap);
+	return what->interface && (!at || at->gap);
 }
 
 static void check_presence(struct kern_fake *k, const struct fake_presence *what)

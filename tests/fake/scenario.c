@@ -191,9 +191,13 @@ static const struct object_source *find_source(struct scenario *s, const char *p
 static int do_interface(struct scenario *s)
 {
 	const char *alt = option(s, "alt"), *master = option(s, "master"),
-		   *group = option(s, "group");
+		   *group = option(s, "group"), *ifindex = option(s, "ifindex");
+	const char *colon = strrchr(word(s, 1), ':');
 	struct observed_interface i = {
-		.name = word(s, 1),
+		.name = colon ? colon + 1 : word(s, 1),
+		.netns = colon ? arena_strndup(s->a, word(s, 1), (size_t)(colon - word(s, 1))) :
+				 NULL,
+		.ifindex = ifindex ? (uint32_t)strtoul(ifindex, NULL, 0) : 0,
 		.driver = option(s, "driver"),
 		.kind = option(s, "kind"),
 		.mac = option(s, "mac"),
@@ -212,6 +216,18 @@ static int do_interface(struct scenario *s)
 	kern_fake_set_interface(s->kernel, &i);
 	if (flag(s, "no-native"))
 		kern_fake_refuse_native(s->kernel, word(s, 1));
+	return 0;
+}
+
+static int do_netns(struct scenario *s)
+{
+	kern_fake_set_netns(s->kernel, word(s, 1), option(s, "same-as"));
+	return 0;
+}
+
+static int do_remove_netns(struct scenario *s)
+{
+	kern_fake_remove_netns(s->kernel, word(s, 1));
 	return 0;
 }
 
@@ -571,7 +587,11 @@ static int do_purge(struct scenario *s)
 
 static int do_kernel_state(struct scenario *s)
 {
+	const char *records = kern_fake_records(s->kernel, s->a);
+
 	strbuf_add(s->out, kern_fake_ours(s->kernel, s->a));
+	if (*records)
+		strbuf_addf(s->out, "records of namespaces:\n%s", records);
 	return 0;
 }
 
@@ -606,6 +626,7 @@ static const struct command {
 	{ "mass-removal", do_mass_removal, 2 },
 	{ "mode", do_mode, 1 },
 	{ "mount", do_mount, 1 },
+	{ "netns", do_netns, 1 },
 	{ "no-bpffs", do_no_bpffs, 0 },
 	{ "pin", do_pin, 6 },
 	{ "plan", do_plan, 0 },
@@ -613,6 +634,7 @@ static const struct command {
 	{ "purge", do_purge, 0 },
 	{ "refuse", do_refuse, 1 },
 	{ "remove-interface", do_remove_interface, 1 },
+	{ "remove-netns", do_remove_netns, 1 },
 	{ "rename-interface", do_rename_interface, 2 },
 	{ "restart", do_restart, 0 },
 	{ "resume", do_resume, 0 },

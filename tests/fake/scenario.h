@@ -8,8 +8,10 @@
  *     map NAME TYPE
  *     program NAME [frags] [needed] [maps=A,B]
  *   interface NAME [driver=D] [kind=K] [mac=M] [group=N] [physical] [loopback] [alt=A]
- *       [master=IFINDEX:KIND] [xdp] [no-native]
- *   remove-interface NAME       rename-interface NAME TO
+ *       [master=IFINDEX:KIND] [xdp] [no-native] [ifindex=N]
+ *       NAME is "eth0", or in another namespace "blue:eth0", here and below
+ *   remove-interface NAME       rename-interface NAME TO (also into another namespace)
+ *   netns NAME [same-as=OTHER]  remove-netns NAME
  *   foreign NAME PROGRAM MODE   someone else's root (native, generic)
  *   detach NAME                 someone switches the root off
  *   elsewhere NAME              its root is also in use where nobody looks

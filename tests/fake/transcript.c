@@ -31,7 +31,8 @@ static void add_condition(struct strbuf *out, const struct condition_status *c)
 static void add_attachment(struct strbuf *out, const struct status_program *p,
 			   const struct status_attachment *at)
 {
-	strbuf_addf(out, "    %s on %s", p->name, at->interface ? at->interface : at->selector);
+	strbuf_addf(out, "    %s on %s%s%s", p->name, at->netns ? at->netns : "",
+		    at->netns ? ":" : "", at->interface ? at->interface : at->selector);
 	if (at->position >= 0)
 		strbuf_addf(out, " at %d, %s", at->position, mechanism_names[at->mechanism]);
 	strbuf_add(out, ": ");
@@ -53,8 +54,9 @@ static void add_chain(struct strbuf *out, struct arena *a, const struct status_c
 {
 	static const char *const modes[] = { "none", "native", "generic", "offload", "several" };
 
-	strbuf_addf(out, "  chain %s, %s, %s%s:", c->interface, mechanism_names[c->mechanism],
-		    modes[c->mode], c->exclusive ? ", exclusive" : "");
+	strbuf_addf(out, "  chain %s%s%s, %s, %s%s:", c->netns ? c->netns : "", c->netns ? ":" : "",
+		    c->interface, mechanism_names[c->mechanism], modes[c->mode],
+		    c->exclusive ? ", exclusive" : "");
 	for (size_t i = 0; i < c->member_count; i++) {
 		const struct status_member *m = &c->members[i];
 

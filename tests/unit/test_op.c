@@ -103,6 +103,7 @@ static const struct {
 	{ { .kind = OP_TC_CLEAR,
 	    .tc = { .interface = "eth0", .mechanism = MECHANISM_CLSACT, .expected_id = 17 } },
 	  "detach from ingress of eth0 by clsact: program id 17" },
+	{ { .kind = OP_NETNS_RECORD, .netns = { .name = "blue" } }, "remember namespace blue" },
 	{ { .kind = OP_NETNS_FORGET, .netns = { .name = "blue" } }, "forget namespace blue" },
 	{ { .kind = OP_CHAIN_REMOVE, .chain = { .id = 17 } }, "remove chain 17" },
 	{ { .kind = OP_ROOT_SET,
