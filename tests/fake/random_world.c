@@ -10,9 +10,23 @@
 
 static const char *const object_names[WORLD_OBJECTS] = { "alpha", "beta",    "delta",
 							 "gamma", "epsilon", "zeta" };
-static const char *const selectors[] = { "eth0", "eth1",      "\"eth*\"",
-					 "eth9", "\"@some\"", "[eth2, \"@some\", eth0]" };
-static const char *const interface_names[WORLD_INTERFACES] = { "eth0", "eth1", "eth2", "eth3" };
+static const char *const selectors[] = {
+	"eth0",
+	"eth1",
+	"\"eth*\"",
+	"eth9",
+	"\"@some\"",
+	"[eth2, \"@some\", eth0]",
+	"eth0, netns: blue",
+	"\"@pods\"",
+	"[\"eth*\", \"@some\"], netns: blue",
+};
+/* Those in the namespace have names and numbers that others have as well. */
+static const char *const interface_names[WORLD_INTERFACES] = { "eth0", "eth1",      "eth2",
+							       "eth3", "blue:eth0", "blue:eth2" };
+static const uint32_t interface_numbers[WORLD_INTERFACES] = { 2, 3, 4, 5, 2, 4 };
+
+#define NETNS "blue"
 
 /* The last object has an instance per interface, and a map that needs it. */
 #define PER_INTERFACE (WORLD_OBJECTS - 1)
@@ -216,7 +230,8 @@ static void write_all(struct world *w, struct texts *t)
 	cleanup(strbuf_done) struct strbuf b = { 0 };
 
 	strbuf_addf(&b,
-		    "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s}}\n",
+		    "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s}}\n"
+		    "  pods: {select: [{name: \"eth*\"}], netns: blue}\n",
 		    w->exclusive ? "true" : "false");
 	add_text(w, t, "interfaces.yaml", &b);
 	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
@@ -352,14 +367,19 @@ static void change_share(struct world *w, size_t i)
 
 static void toggle_interface(struct world *w, size_t i)
 {
+	const char *colon = strchr(interface_names[i], ':');
+
 	w->interfaces[i] = !w->interfaces[i];
 	w->foreign[i] = false;
 	if (w->interfaces[i])
-		kern_fake_set_interface(w->kernel, &(struct observed_interface){
-							   .name = interface_names[i],
-							   .mtu = 1500,
-							   .up = true,
-						   });
+		kern_fake_set_interface(w->kernel,
+					&(struct observed_interface){
+						.name = colon ? colon + 1 : interface_names[i],
+						.netns = colon ? NETNS : NULL,
+						.ifindex = interface_numbers[i],
+						.mtu = 1500,
+						.up = true,
+					});
 	else
 		kern_fake_remove_interface(w->kernel, interface_names[i]);
 }
@@ -376,15 +396,28 @@ static void toggle_foreign(struct world *w, size_t i)
 		kern_fake_detach(w->kernel, interface_names[i]);
 }
 
+/* What was in a namespace goes with it; a new one of the name is empty. */
+static void renew_namespace(struct world *w)
+{
+	kern_fake_remove_netns(w->kernel, NETNS);
+	for (size_t i = 0; i < WORLD_INTERFACES; i++)
+		if (strchr(interface_names[i], ':'))
+			w->interfaces[i] = w->foreign[i] = false;
+	kern_fake_set_netns(w->kernel, NETNS, NULL);
+}
+
 static void meddle(struct world *w)
 {
 	size_t i = world_random(w, WORLD_INTERFACES);
 	size_t object = world_random(w, PER_INTERFACE);
 
-	switch (world_random(w, 6)) {
+	switch (world_random(w, 7)) {
 	case 0:
 	case 1:
 		toggle_interface(w, i);
+		break;
+	case 6:
+		renew_namespace(w);
 		break;
 	case 2:
 		toggle_foreign(w, i);
@@ -431,6 +464,7 @@ static void setup(struct world *w)
 	w->a = arena_new();
 	w->kernel = kern_fake_new();
 	driver_init(&w->driver, w->kernel);
+	kern_fake_set_netns(w->kernel, NETNS, NULL);
 	kern_fake_add_name(w->kernel,
 			   &(struct observed_name){ .name = "users", .is_group = true, .id = 100 });
 	for (size_t i = 0; i < WORLD_OBJECTS; i++) {

@@ -13,7 +13,7 @@
 #define WORLD_SHARES     2
 #define WORLD_PROGRAMS   2
 #define WORLD_ATTACHES   2
-#define WORLD_INTERFACES 4
+#define WORLD_INTERFACES 6
 
 struct world_attach {
 	unsigned int selector, priority;

@@ -279,6 +279,7 @@ static void check_purge_leaves_nothing_of_ours(uint64_t seed)
 	w.driver.in.purge = true;
 	(void)settle(seed, &w);
 	expect(seed, !*kern_fake_ours(w.kernel, w.a), "%s", kern_fake_ours(w.kernel, w.a));
+	expect(seed, !*kern_fake_records(w.kernel, w.a), "%s", kern_fake_records(w.kernel, w.a));
 	world_done(&w);
 }
 
