@@ -14,6 +14,7 @@
 #include "daemon/notify.h"
 #include "daemon/suspend.h"
 #include "daemon/watch_files.h"
+#include "daemon/watch_netns.h"
 #include "daemon/watch_pins.h"
 #include "daemon/watch_run.h"
 
@@ -28,6 +29,7 @@ struct manager {
 	sd_event *event;
 	sd_event_source *settle, *resync, *retry, *watchdog;
 	struct watch_links *links;
+	struct watch_netns *netns;
 	struct watch_mounts *mounts;
 	struct watch_files *files;
 	struct watch_pins *pins;
@@ -185,7 +187,9 @@ static void watch_follow(struct manager *m)
 	const struct generation *g = recon_generation(m->engine->recon);
 	struct watch_files_wanted want = { .conf_dirs = m->options->conf_dirs,
 					   .settings = m->options->settings };
+	const struct observed_netns *netns;
 	struct string_list shares;
+	size_t netns_count;
 
 	if (g) {
 		want.desired = &g->desired;
@@ -197,6 +201,9 @@ static void watch_follow(struct manager *m)
 	if (watch_files_set(m->files, &want))
 		manager_request(m, RECON_DIRTY_FILES);
 	if (watch_pins_set(m->pins, &shares))
+		manager_request(m, RECON_DIRTY_KERNEL);
+	netns = recon_netns(m->engine->recon, &netns_count);
+	if (watch_netns_set(m->netns, netns, netns_count))
 		manager_request(m, RECON_DIRTY_KERNEL);
 }
 
@@ -256,6 +263,7 @@ static void manager_reconcile(struct manager *m)
 	m->dirty_since = 0;
 	m->purge = false;
 	(void)sd_event_source_set_enabled(m->settle, SD_EVENT_OFF);
+	watch_netns_release(m->netns);
 	if (watch_files_refresh(m->files))
 		dirty |= RECON_DIRTY_FILES;
 	/* recon keeps what went wrong for the status and has logged it. */
@@ -422,6 +430,8 @@ static int watchers_new(struct manager *m, struct error *e)
 	int r = watch_links_new(&target, &m->links, e);
 
 	if (r == 0)
+		r = watch_netns_new(&target, &m->netns, e);
+	if (r == 0)
 		r = watch_mounts_new(&target, &m->mounts, e);
 	if (r == 0)
 		r = watch_files_new(&target, &m->files, e);
@@ -477,6 +487,7 @@ void manager_free(struct manager *m)
 	watch_pins_free(m->pins);
 	watch_files_free(m->files);
 	watch_mounts_free(m->mounts);
+	watch_netns_free(m->netns);
 	watch_links_free(m->links);
 	(void)sd_event_source_disable_unref(m->settle);
 	(void)sd_event_source_disable_unref(m->resync);

@@ -488,6 +488,12 @@ const struct plan *recon_plan(const struct recon *r)
 	return r->plan;
 }
 
+const struct observed_netns *recon_netns(const struct recon *r, size_t *ret_count)
+{
+	*ret_count = r->observed.netns_count;
+	return r->observed.netns;
+}
+
 const char *recon_trouble(const struct recon *r)
 {
 	return r->kernel_trouble ? r->kernel_trouble : r->files_trouble;
