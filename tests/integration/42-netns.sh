@@ -123,7 +123,7 @@ equal "three chains" "$index null,$index blue,$index green" "$(status_value \
 before="$(root_of e0) $(root_in blue e0) $(root_in green e0)"
 equal "of three programs" 3 "$(tr ' ' '\n' <<<"$before" | sort -u | wc -l)"
 check "an instance's map is shared under its name" test -e "$run/shares/s/maps/packets"
-matches "the plan is empty" "nothing to do" "$(ctl plan)"
+refuse 0 "the plan is empty" ctl plan --conf-dir "$conf" --bpffs "$bpffs"
 send q0 1
 equal "the first is as before" "1 2" "$(trace_last)"
 
@@ -169,6 +169,7 @@ check "converged" converge
 send q0 1
 equal "its chain runs" "1 2" "$(trace_last)"
 
+# shellcheck disable=SC2034
 count=$(descriptors)
 for _ in 1 2 3; do
 	ip netns del blue
