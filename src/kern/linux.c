@@ -120,12 +120,28 @@ static int observe_pins(const struct kern_context *c, struct arena *a, struct ob
 	return r < 0 ? r : link_observe(c, a, o, e);
 }
 
-static int observe_tc(const struct kern_linux *k, struct arena *a, bool wanted, struct observed *o,
+/* A namespace that went since its interfaces were listed has nothing any more. */
+static int observe_tc_inside(struct arena *a, const char *netns, bool everywhere,
+			     struct observed *o, struct error *e)
+{
+	cleanup(netns_leave) struct netns_guard guard = NETNS_GUARD_INIT;
+	struct error why = { 0 };
+	int r = netns_enter(netns, &guard, &why);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : error_set(e, r, "%s", why.text);
+	return tc_observe(a, netns, everywhere, o, e);
+}
+
+static int observe_tc(struct kern_linux *k, struct arena *a, bool wanted, struct observed *o,
 		      struct error *e)
 {
 	bool everywhere = wanted || tc_may_be_anywhere(o) || keep_misses_pins(k->keep, o);
-	int r = tc_observe(a, NULL, everywhere, o, e);
+	int r = observe_tc_inside(a, NULL, everywhere, o, e);
 
+	for (size_t i = 0; r == 0 && i < o->netns_count; i++)
+		if (o->netns[i].found)
+			r = observe_tc_inside(a, o->netns[i].name, everywhere, o, e);
 	return r < 0 ? r : tc_observe_programs(a, o, e);
 }
 
