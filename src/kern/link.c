@@ -105,12 +105,25 @@ static bool program_is_ours(const struct observed *o, uint32_t id)
 	return false;
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct observed_link *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void sort(struct link_list *l)
+{
+	if (l->list.n > 0)
+		qsort(l->list.v, l->list.n, sizeof(*l->list.v), by_id);
+}
+
+/* Among the first ones, which are sorted. */
 static bool is_listed(const struct link_list *l, size_t count, uint32_t id)
 {
-	for (size_t i = 0; i < count; i++)
-		if (l->list.v[i].id == id)
-			return true;
-	return false;
+	const struct observed_link key = { .id = id };
+
+	return count > 0 && bsearch(&key, l->list.v, count, sizeof(key), by_id) != NULL;
 }
 
 /*
@@ -123,6 +136,7 @@ static int observe_unpinned(struct arena *a, const struct observed *o, struct li
 	size_t pinned = l->list.n;
 	uint32_t id = 0;
 
+	sort(l);
 	while (bpf_link_get_next_id(id, &id) == 0) {
 		struct observed_link link;
 		int r;
@@ -140,13 +154,6 @@ static int observe_unpinned(struct arena *a, const struct observed *o, struct li
 	return 0;
 }
 
-static int by_id(const void *a, const void *b)
-{
-	const struct observed_link *x = a, *y = b;
-
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
 int link_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
 		 struct error *e)
 {
@@ -158,8 +165,7 @@ int link_observe(const struct kern_context *c, struct arena *a, struct observed 
 		r = observe_unpinned(a, ret, &l, e);
 	if (r < 0)
 		return error_prefix(e, r, "links");
-	if (l.list.n > 0)
-		qsort(l.list.v, l.list.n, sizeof(*l.list.v), by_id);
+	sort(&l);
 	ret->links = l.list.v;
 	ret->link_count = l.list.n;
 	return 0;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -19,6 +18,7 @@
 
 #include "base/macros.h"
 #include "bpf/probe.skel.h"
+#include "kern/child.h"
 #include "kern/context.h"
 #include "kern/probe_tailcall.h"
 #include "kern/probe_tc.h"
@@ -165,10 +165,7 @@ static bool probe_stats(struct arena *a, struct feature *f)
 	return access(path, F_OK) == 0 || no(a, f, -errno, path);
 }
 
-/*
- * What a consumer without privilege meets. The child of a process that may have threads and locks
- * makes system calls and nothing else; the exit status is the answer.
- */
+/* What a consumer without privilege meets; in a child. */
 static int lookup_as_nobody(int map_fd)
 {
 	struct {
@@ -181,47 +178,21 @@ static int lookup_as_nobody(int map_fd)
 	attr.value = (uintptr_t)&value;
 	if (syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) < 0 ||
 	    syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) < 0)
-		return -ECANCELED;
+		return CHILD_UNTRIED;
 	if (syscall(SYS_bpf, BPF_MAP_LOOKUP_ELEM, &attr, sizeof(attr)) < 0)
 		return -errno;
 	return 0;
-}
-
-/* The answer comes by a pipe, since the parent's disposition of SIGCHLD may eat the exit status. */
-static int ask_nobody(int map_fd)
-{
-	cleanup(closep) int in = -1, out = -1;
-	int ends[2], code = -ECANCELED;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	in = ends[0];
-	out = ends[1];
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		code = lookup_as_nobody(map_fd);
-		_exit(write(out, &code, sizeof(code)) < 0);
-	}
-	(void)close(take_fd(out));
-	while (read(in, &code, sizeof(code)) < 0 && errno == EINTR)
-		continue;
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
-	return code;
 }
 
 static bool probe_unprivileged(struct arena *a, struct feature *f)
 {
 	cleanup(closep) int fd =
 		bpf_map_create(BPF_MAP_TYPE_ARRAY, "bpfshare_probe", 4, 4, 1, NULL);
-	int r = fd < 0 ? -errno : ask_nobody(fd);
+	int r = fd < 0 ? -errno : child_ask(lookup_as_nobody, fd);
 
 	if (r == 0)
 		return true;
-	if (r == -ECANCELED)
+	if (r == CHILD_UNTRIED)
 		return no(a, f, r, "cannot be tried without the right to become another user");
 	if (r != -EPERM)
 		return no(a, f, r, "reading a map as an unprivileged user");

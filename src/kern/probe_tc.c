@@ -7,18 +7,16 @@
 #include "kern/probe_tc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <sched.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/macros.h"
 #include "bpf/probe_tc.skel.h"
+#include "kern/child.h"
 #include "kern/clsact.h"
 #include "kern/dispatcher.h"
 #include "kern/verifier.h"
@@ -152,35 +150,9 @@ static void probe_freep(struct probe_tc_bpf **p)
 	probe_tc_bpf__destroy(*p);
 }
 
-/*
- * 0 or -errno; -ECANCELED: nothing could be tried. The child of a process that may have threads and locks
- * makes system calls and nothing else. The answer comes by a pipe, since the parent's disposition
- * of SIGCHLD may eat an exit status.
- */
-static int try_in_child(int program_fd)
+static int try_filter(int program_fd)
 {
-	cleanup(closep) int in = -1, out = -1;
-	int ends[2], code = -ECANCELED;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	in = ends[0];
-	out = ends[1];
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		if (unshare(CLONE_NEWNET) == 0)
-			code = clsact_try(LOOPBACK_IFINDEX, program_fd);
-		_exit(write(out, &code, sizeof(code)) < 0);
-	}
-	(void)close(take_fd(out));
-	while (read(in, &code, sizeof(code)) < 0 && errno == EINTR)
-		continue;
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
-	return code;
+	return unshare(CLONE_NEWNET) < 0 ? CHILD_UNTRIED : clsact_try(LOOPBACK_IFINDEX, program_fd);
 }
 
 bool probe_clsact(struct arena *a, struct feature *f)
@@ -200,11 +172,11 @@ bool probe_clsact(struct arena *a, struct feature *f)
 		f->detail = arena_strdup(a, result.error.text);
 		return false;
 	}
-	r = try_in_child(bpf_program__fd(p->progs.probe_next));
+	r = child_ask(try_filter, bpf_program__fd(p->progs.probe_next));
 	if (r == 0)
 		return true;
 	f->detail =
-		r == -ECANCELED ?
+		r == CHILD_UNTRIED ?
 			"cannot be tried without the right to make a network namespace" :
 			arena_printf(a,
 				     "a filter of the kind bpf at the qdisc clsact is refused: %s "

@@ -154,13 +154,15 @@ static int open_relative(const struct kern_context *c, struct arena *a, const st
 			ret_fd, e);
 }
 
+/* What the kernel says is left to be explained; that of the pin is told in *ret. */
 static int create(const struct kern_context *c, struct arena *a, const struct op_tc *op,
-		  int program_fd, int relative_fd, struct error *e)
+		  int program_fd, int relative_fd, struct op_result *ret)
 {
 	bool before = op->place == TC_PLACE_FIRST || op->place == TC_PLACE_BEFORE;
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = before ? BPF_F_BEFORE : BPF_F_AFTER,
 		    .tcx.expected_revision = op->revision);
 	cleanup(closep) int fd = NONE;
+	int r;
 
 	if (relative_fd != NONE)
 		opts.tcx.relative_fd = (uint32_t)relative_fd;
@@ -168,8 +170,14 @@ static int create(const struct kern_context *c, struct arena *a, const struct op
 		opts.tcx.relative_id = op->relative_id;
 	fd = bpf_link_create(program_fd, (int)op->ifindex, attach_type(op->direction), &opts);
 	if (fd < 0)
-		return error_set(e, -errno, "%s", error_string(errno));
-	return link_keep(c, a, fd, e);
+		return error_set(&ret->error, -errno, "%s", error_string(errno));
+	r = link_keep(c, a, fd, &ret->error);
+	if (r < 0) {
+		error_prefix(&ret->error, r, "%s", tc_place_name(a, op));
+		ret->reason = "PinFailed";
+		result_fail(ret, r);
+	}
+	return 0;
 }
 
 static int update(const struct kern_context *c, struct arena *a, const struct op_tc *op,
@@ -198,7 +206,7 @@ void tcx_set(const struct kern_context *c, struct arena *a, const struct op_tc *
 	if (op->link_id)
 		r = update(c, a, op, program_fd, &ret->error);
 	else
-		r = create(c, a, op, program_fd, relative, &ret->error);
+		r = create(c, a, op, program_fd, relative, ret);
 	if (r < 0)
 		(void)explain(a, op, program_fd, r, ret);
 }

@@ -473,7 +473,7 @@ static void a_link_that_cannot_be_pinned_does_not_stay(void **state)
 	(void)state;
 	need("tcx");
 	assert_int_equal(rmdir(below("links")), 0);
-	apply_fails(&op, -ENOENT, "TcListChanged", FAILURE_TRANSIENT, "cannot pin");
+	apply_fails(&op, -ENOENT, "PinFailed", FAILURE_TRANSIENT, "cannot pin");
 	assert_string_equal(list_of(TC_INGRESS), "");
 }
 
