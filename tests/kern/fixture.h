@@ -35,7 +35,7 @@ bool fixture_has(const char *feature); /* as the back end probed it */
 /* A path below our directory on the bpffs. */
 const char *below(const char *fmt, ...) printf_like(1, 2);
 
-/* Runs a command, which must succeed: `ip` and nothing else. */
+/* Runs a command, which must succeed: of iproute2 or coreutils. */
 void must_run(const char *fmt, ...) printf_like(1, 2);
 
 /* Operations. */
