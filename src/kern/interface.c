@@ -25,8 +25,11 @@
 #include "kern/netns.h"
 #include "kern/pin.h"
 
-/* Interfaces that come and go while they are listed make a dump inconsistent; not forever. */
-#define DUMP_TRIES 20
+/*
+ * Interfaces that come and go while they are listed make a dump inconsistent. On a node where they never stop
+ * doing so there may never be a consistent one.
+ */
+#define DUMP_TRIES 5
 
 /* How this file reads one message; devices without a parent are asked by ethtool. */
 struct interface_list {
@@ -34,6 +37,7 @@ struct interface_list {
 	const char *netns; /* the one that is being listed */
 	size_t first;      /* of its interfaces */
 	LIST(struct observed_interface) list;
+	LIST(uint32_t) seen; /* numbers in dumps that were not consistent */
 };
 
 static const char *get_string(struct arena *a, const struct nlattr *attribute)
@@ -177,6 +181,65 @@ static struct nlmsghdr *link_request(void *buffer, uint32_t ifindex)
 	return h;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int by_ifindex(const void *a, const void *b)
+{
+	const struct observed_interface *x = a, *y = b;
+
+	return x->ifindex < y->ifindex ? -1 : x->ifindex > y->ifindex;
+}
+
+/* Sorted by number, and each of them once: an inconsistent dump may have some twice. */
+static void sort_interfaces(struct interface_list *l)
+{
+	struct observed_interface *v = l->list.v + l->first;
+	size_t n = l->list.n - l->first, kept = 0;
+
+	if (n)
+		qsort(v, n, sizeof(*v), by_ifindex);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || v[i].ifindex != v[i - 1].ifindex)
+			v[kept++] = v[i];
+	l->list.n = l->first + kept;
+}
+
+static void remember_seen(struct interface_list *l)
+{
+	for (size_t i = l->first; i < l->list.n; i++)
+		*LIST_ADD(l->a, &l->seen) = l->list.v[i].ifindex;
+}
+
+/*
+ * What was there all the time can be missing from one of these dumps, hardly from all: those that
+ * the last one lacks are asked for by number. What came or went meanwhile is an event, and another look.
+ */
+static int complete_interfaces(struct interface_list *l, struct netlink *n, struct error *e)
+{
+	_Alignas(struct nlmsghdr) char buffer[256];
+	size_t known;
+	int r = 0;
+
+	sort_interfaces(l);
+	known = l->list.n - l->first;
+	qsort(l->seen.v, l->seen.n, sizeof(*l->seen.v), by_number);
+	for (size_t i = 0; r == 0 && i < l->seen.n; i++) {
+		const struct observed_interface key = { .ifindex = l->seen.v[i] };
+
+		if ((i > 0 && l->seen.v[i] == l->seen.v[i - 1]) ||
+		    bsearch(&key, l->list.v + l->first, known, sizeof(key), by_ifindex))
+			continue;
+		r = netlink_get(n, link_request(buffer, key.ifindex), false, read_interface, l, e);
+		r = r == -ENODEV ? 0 : r;
+	}
+	return r;
+}
+
 static int list_interfaces(struct interface_list *l, struct error *e)
 {
 	_Alignas(struct nlmsghdr) char buffer[256];
@@ -186,13 +249,18 @@ static int list_interfaces(struct interface_list *l, struct error *e)
 	r = netlink_open(&n, e);
 	if (r < 0)
 		return r;
+	l->seen.n = 0;
 	for (int i = 0; i < DUMP_TRIES; i++) {
 		l->list.n = l->first;
 		r = netlink_get(&n, link_request(buffer, 0), true, read_interface, l, e);
 		if (r != -EAGAIN)
 			break;
+		remember_seen(l);
 	}
+	if (r == -EAGAIN)
+		r = complete_interfaces(l, &n, e);
 	netlink_close(&n);
+	sort_interfaces(l);
 	return r;
 }
 
@@ -227,20 +295,6 @@ static void ask_drivers(struct interface_list *l, bool drivers)
 			i->driver = arena_strndup(l->a, info.driver,
 						  strnlen(info.driver, sizeof(info.driver)));
 	}
-}
-
-static int by_ifindex(const void *a, const void *b)
-{
-	const struct observed_interface *x = a, *y = b;
-
-	return x->ifindex < y->ifindex ? -1 : x->ifindex > y->ifindex;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 /* Needs the list sorted. A master in another namespace cannot be: moving one frees its slaves. */
@@ -303,8 +357,6 @@ static int list_namespace(struct interface_list *l, const char *netns, bool driv
 		r = list_interfaces(l, e);
 	if (r < 0)
 		return r;
-	if (l->list.n > l->first)
-		qsort(l->list.v + l->first, l->list.n - l->first, sizeof(*l->list.v), by_ifindex);
 	ask_drivers(l, drivers);
 	find_masters(l);
 	return 0;

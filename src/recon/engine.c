@@ -168,12 +168,18 @@ void engine_free(struct engine *g)
 	free(g);
 }
 
+/* The one code that has a meaning here is that of a lock, whatever the kernel answered to a pass. */
+static int pass_code(int r)
+{
+	return r == -EWOULDBLOCK ? -EBUSY : r;
+}
+
 int engine_run(struct engine *g, unsigned int dirty, struct error *e)
 {
 	int r = lock_all(g, e);
 
 	if (r == 0)
-		r = recon_run(g->recon, dirty, engine_now_ns(), e);
+		r = pass_code(recon_run(g->recon, dirty, engine_now_ns(), e));
 	if (r == 0)
 		r = lock_bpffs(g, e);
 	return r;
@@ -183,5 +189,5 @@ int engine_purge(struct engine *g, struct error *e)
 {
 	int r = lock_all(g, e);
 
-	return r < 0 ? r : recon_purge(g->recon, engine_now_ns(), e);
+	return r < 0 ? r : pass_code(recon_purge(g->recon, engine_now_ns(), e));
 }
