@@ -397,7 +397,7 @@ int interface_observe(struct arena *a, bool drivers, struct observed *ret, struc
 }
 
 struct root_query {
-	uint32_t id;
+	uint32_t id, mtu;
 	enum xdp_attached mode;
 };
 
@@ -409,9 +409,12 @@ static int read_root(const struct nlmsghdr *h, void *arg, struct error *e)
 	(void)e;
 	if (h->nlmsg_type != RTM_NEWLINK)
 		return 0;
-	mnl_attr_for_each(attribute, h, sizeof(struct ifinfomsg))
+	mnl_attr_for_each(attribute, h, sizeof(struct ifinfomsg)) {
 		if (mnl_attr_get_type(attribute) == IFLA_XDP)
 			read_xdp(attribute, &q->id, &q->mode);
+		else if (mnl_attr_get_type(attribute) == IFLA_MTU)
+			q->mtu = get_u32(attribute);
+	}
 	return 0;
 }
 
@@ -428,4 +431,14 @@ int interface_root(struct netlink *n, uint32_t ifindex, uint32_t *ret_id,
 	*ret_id = q.id;
 	*ret_mode = q.mode;
 	return 0;
+}
+
+uint32_t interface_mtu(struct netlink *n, uint32_t ifindex)
+{
+	_Alignas(struct nlmsghdr) char buffer[256];
+	struct root_query q = { 0 };
+
+	if (netlink_get(n, link_request(buffer, ifindex), false, read_root, &q, NULL) < 0)
+		return 0;
+	return q.mtu;
 }

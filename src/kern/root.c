@@ -16,6 +16,7 @@
 #include <bpf/bpf.h>
 
 #include "base/macros.h"
+#include "kern/attach_words.h"
 #include "kern/interface.h"
 #include "kern/link.h"
 #include "kern/netlink.h"
@@ -88,11 +89,28 @@ static int netlink_attach(struct place *p, int program_fd, int expected_fd, enum
 	return netlink_request(&p->netlink, h, e);
 }
 
+/* One that is refused is tried once more to hear why. */
+static int link_attach(struct place *p, int program_fd, enum xdp_attached mode, struct error *e)
+{
+	struct attach_words words;
+	char text[256];
+	int r;
+
+	r = link_create(p->c, p->a, p->op->ifindex, program_fd, mode_flag(mode), e);
+	if (r == 0)
+		return 0;
+	attach_words_begin(&words);
+	r = link_create(p->c, p->a, p->op->ifindex, program_fd, mode_flag(mode), e);
+	if (attach_words_end(&words, text, sizeof(text)) && r < 0)
+		error_set(e, r, "%s (%s)", text, error_string(r));
+	return r;
+}
+
 static int attach(struct place *p, bool by_link, int program_fd, enum xdp_attached mode,
 		  struct error *e)
 {
 	if (by_link)
-		return link_create(p->c, p->a, p->op->ifindex, program_fd, mode_flag(mode), e);
+		return link_attach(p, program_fd, mode, e);
 	return netlink_attach(p, program_fd, NONE, mode, e);
 }
 
@@ -128,6 +146,61 @@ static bool may_be_generic(int code)
 	       code != -EACCES && code != -EINTR && code != -ENOBUFS;
 }
 
+/* The usual one; a program that takes packets in one piece only fits more than this into a page, but not much. */
+#define MTU_USUAL 1500
+
+/*
+ * Nearly always the reason why a driver takes a program on one node and not on another. False when the
+ * refusal, whose text is in e, is not about it.
+ */
+static bool advise_mtu(struct place *p, int code, struct error *e)
+{
+	uint32_t mtu = interface_mtu(&p->netlink, p->op->ifindex);
+
+	if (!strcasestr(e->text, "mtu") && mtu <= MTU_USUAL)
+		return false;
+	error_set(
+		e, code,
+		"%s; the MTU of %s is %u, and a driver takes a program that handles packets in one "
+		"piece only while they (for a veth those of its peer) fit into a page, about 3,500 "
+		"bytes: build the program with SEC(\"xdp.frags\"), lower the MTU, or declare "
+		"`mode: generic`",
+		e->text, p->op->interface, mtu);
+	return true;
+}
+
+/* `auto` tried generic mode as well. */
+static void advise_native(struct place *p, int code, struct error *e)
+{
+	if (!advise_mtu(p, code, e) && p->op->mode == XDP_MODE_NATIVE)
+		error_set(e, code,
+			  "%s; if the driver of %s has no native mode, `mode: auto` takes generic "
+			  "mode, which is slower",
+			  e->text, p->op->interface);
+}
+
+static void advise_offload(struct place *p, int code, struct error *e)
+{
+	error_set(e, code,
+		  "%s; only few network cards run programs themselves, and %s does not take this "
+		  "one: declare `mode: native` or `mode: auto`",
+		  e->text, p->op->interface);
+}
+
+static const char *refused_reason(struct place *p, int code, struct error *e)
+{
+	switch (wanted_mode(p->op->mode)) {
+	case XDP_HARDWARE:
+		advise_offload(p, code, e);
+		return "OffloadRefused";
+	case XDP_DRIVER:
+		advise_native(p, code, e);
+		return p->op->mode == XDP_MODE_NATIVE ? "NativeRefused" : "AttachRefused";
+	default:
+		return "AttachRefused";
+	}
+}
+
 static const char *program_name(struct arena *a, uint32_t id)
 {
 	return id ? arena_printf(a, "program id %u", id) : "no program";
@@ -160,8 +233,7 @@ static int explain(struct place *p, int code)
 	if (is_conflict(code))
 		return fail(p, code, FAILURE_FOREIGN, "RootHeld");
 	if (is_refusal(code))
-		return fail(p, code, FAILURE_KERNEL,
-			    op->mode == XDP_MODE_NATIVE ? "NativeRefused" : "AttachRefused");
+		return fail(p, code, FAILURE_KERNEL, refused_reason(p, code, e));
 	result_fail(p->ret, code);
 	return code;
 }
@@ -179,6 +251,7 @@ static int attach_first(struct place *p, int program_fd)
 	r = attach(p, p->by_link, program_fd, mode, e);
 	if (r == 0 || p->op->mode != XDP_MODE_AUTO || !may_be_generic(r))
 		return r;
+	(void)advise_mtu(p, r, e);
 	native = *e;
 	r = attach(p, p->by_link, program_fd, XDP_GENERIC, e);
 	if (r < 0)

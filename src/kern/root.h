@@ -8,7 +8,7 @@
  * Each takes the program to attach as a descriptor, which stays the caller's. Nothing is changed
  * unless the present root is the expected one. With detach_first the old root is put back if the new
  * one is refused; the result says so. Reasons: RootChanged, RootHeld, InterfaceGone, AttachRefused,
- * NativeRefused (with code 0: attached in generic mode instead, see note).
+ * OffloadRefused, NativeRefused (with code 0: attached in generic mode instead, see note).
  */
 void root_set(const struct kern_context *c, struct arena *a, const struct op *op, int program_fd,
 	      struct op_result *ret);
