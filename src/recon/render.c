@@ -75,6 +75,14 @@ static void add_why(struct strbuf *b, const json_t *j)
 		strbuf_addf(b, "%s%s", b->len ? ": " : "", get_text(j, "message"));
 }
 
+/* "eth0", in another namespace "blue:eth0". */
+static void add_interface(struct strbuf *b, const json_t *j)
+{
+	if (has_value(j, "netns"))
+		strbuf_addf(b, "%s:", get_text(j, "netns"));
+	strbuf_add(b, get_text(j, "interface"));
+}
+
 /* "eth0:0 eth1:2": interface and position of each attachment that is in a chain. */
 static void add_places(struct strbuf *b, const json_t *object)
 {
@@ -85,8 +93,9 @@ static void add_places(struct strbuf *b, const json_t *object)
 		json_array_foreach(json_object_get(program, "attachments"), k, attachment) {
 			if (!has_value(attachment, "position"))
 				continue;
-			strbuf_addf(b, "%s%s:%" JSON_INTEGER_FORMAT, b->len ? " " : "",
-				    get_text(attachment, "interface"),
+			strbuf_add(b, b->len ? " " : "");
+			add_interface(b, attachment);
+			strbuf_addf(b, ":%" JSON_INTEGER_FORMAT,
 				    get_number(attachment, "position"));
 		}
 	}
@@ -305,7 +314,7 @@ static void render_chain(const json_t *c, struct strbuf *out)
 	const json_t *members = json_object_get(c, "members"), *m;
 	size_t i;
 
-	strbuf_addf(out, "%s", get_text(c, "interface"));
+	add_interface(out, c);
 	if (has_value(c, "ifindex"))
 		strbuf_addf(out, " (ifindex %" JSON_INTEGER_FORMAT ")", get_number(c, "ifindex"));
 	strbuf_addf(out, ": %s", get_text(c, "hook"));
@@ -364,10 +373,12 @@ static void render_program(const json_t *p, struct strbuf *out)
 			    get_text(row, "tag"));
 	strbuf_add(out, "\n");
 	json_array_foreach(json_object_get(p, "attachments"), i, row) {
-		strbuf_addf(out, "    %s on %s, priority %" JSON_INTEGER_FORMAT ": ",
-			    get_text(row, "hook"),
-			    has_value(row, "interface") ? get_text(row, "interface") :
-							  get_text(row, "selector"),
+		strbuf_addf(out, "    %s on ", get_text(row, "hook"));
+		if (has_value(row, "interface"))
+			add_interface(out, row);
+		else
+			strbuf_add(out, get_text(row, "selector"));
+		strbuf_addf(out, ", priority %" JSON_INTEGER_FORMAT ": ",
 			    get_number(row, "priority"));
 		render_condition(row, out);
 	}
@@ -448,10 +459,30 @@ static bool show_all(const json_t *list, const char *key, const char *name, show
 	return found;
 }
 
+/* By "eth0", which may be in several namespaces, or by "blue:eth0". */
+static bool show_chains(const json_t *list, const char *name, struct strbuf *out)
+{
+	const json_t *j;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(list, i, j) {
+		cleanup(strbuf_done) struct strbuf label = { 0 };
+
+		add_interface(&label, j);
+		if (!str_eq(get_text(j, "interface"), name) && !str_eq(strbuf_get(&label), name))
+			continue;
+		if (found)
+			strbuf_add(out, "\n");
+		render_chain(j, out);
+		found = true;
+	}
+	return found;
+}
+
 bool render_show(const json_t *status, const char *name, struct strbuf *out)
 {
-	bool found =
-		show_all(json_object_get(status, "chains"), "interface", name, render_chain, out);
+	bool found = show_chains(json_object_get(status, "chains"), name, out);
 
 	found |= show_all(json_object_get(status, "objects"), "name", name, render_object, out);
 	found |= show_all(json_object_get(status, "shares"), "name", name, render_share, out);
