@@ -77,7 +77,7 @@ static void report_unknown_key(struct bind *b, const struct value *key, const st
 	const char *separator = " ";
 
 	for (; fields->key; fields++) {
-		if (!fields->bind)
+		if (!fields->bind || fields->bind == bind_refuse)
 			continue;
 		*LIST_ADD(b->arena, &known) = fields->key;
 		otherwise = arena_printf(b->arena, "%s%s%s", otherwise, separator, fields->key);
@@ -85,6 +85,21 @@ static void report_unknown_key(struct bind *b, const struct value *key, const st
 	}
 	bind_error(b, &key->origin, diag_suggest(b->arena, key->text, known.v, known.n, otherwise),
 		   "unknown key %s", diag_quote(b->arena, key->text));
+}
+
+void bind_refuse(struct bind *b, const struct field *f, const struct value *v, void *dst)
+{
+	(void)dst;
+	bind_error(b, &v->origin, f->arg, "'%s' means nothing here", f->key);
+}
+
+static const char *list_words(struct bind *b, const struct words *w);
+
+/* What can be written there, where that is a short list. */
+static const char *missing_hint(struct bind *b, const struct field *f)
+{
+	return f->bind == bind_word ? arena_printf(b->arena, "write %s", list_words(b, f->arg)) :
+				      NULL;
 }
 
 void bind_mapping(struct bind *b, const char *what, const struct value *v,
@@ -104,7 +119,8 @@ void bind_mapping(struct bind *b, const char *what, const struct value *v,
 	}
 	for (const struct field *f = fields; f->key; f++)
 		if (f->required && !value_get(v, f->key))
-			bind_error(b, &v->origin, NULL, "the key '%s' is missing", f->key);
+			bind_error(b, &v->origin, missing_hint(b, f), "the key '%s' is missing",
+				   f->key);
 }
 
 void bind_bool(struct bind *b, const struct field *f, const struct value *v, void *dst)

@@ -52,6 +52,9 @@ void bind_type_error(struct bind *b, const char *what, const struct value *v, co
 void bind_bool(struct bind *b, const struct field *f, const struct value *v,
 	       void *dst); /* [bool] */
 
+/* Of a key that belongs elsewhere [its arg says where, const char *]; no list of keys shows it. */
+void bind_refuse(struct bind *b, const struct field *f, const struct value *v, void *dst);
+
 struct range {
 	uint32_t min, max;
 };

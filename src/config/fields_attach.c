@@ -22,6 +22,8 @@ static const struct field xdp_fields[] = {
 	{ "interface", bind_strings, offsetof(struct attach_decl, interfaces), &selector_rule,
 	  true },
 	{ "netns", fields_bind_netns, offsetof(struct attach_decl, netns), NULL, false },
+	{ "direction", bind_refuse, 0,
+	  "XDP always sees what an interface receives; for what it sends, write 'tc'", false },
 	{ 0 },
 };
 

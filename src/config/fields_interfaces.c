@@ -185,8 +185,14 @@ void fields_bind_xdp(struct bind *b, const struct field *f, const struct value *
 	bind_mapping(b, f->key, v, xdp_fields, (char *)dst + f->offset);
 }
 
+/* TCX links and filters have no modes, stand beside those of others, and are nobody else's to replace. */
+static const char only_for_xdp[] = "it belongs under 'xdp'; all that tc has is 'mechanism'";
+
 static const struct field tc_fields[] = {
 	{ "mechanism", bind_word, offsetof(struct tc_settings, mechanism), &tc_mechanisms, false },
+	{ "mode", bind_refuse, 0, only_for_xdp, false },
+	{ "on_foreign", bind_refuse, 0, only_for_xdp, false },
+	{ "exclusive", bind_refuse, 0, only_for_xdp, false },
 	{ 0 },
 };
 

@@ -75,6 +75,38 @@ static void judge_source(struct judge *j, struct object_decl *o)
 
 /* ---- programs ---- */
 
+/* Of each hook: the programs that it takes. */
+static const struct {
+	uint32_t type;
+	const char *section;
+} hook_programs[HOOK_COUNT] = {
+	[HOOK_XDP] = { BPF_PROG_TYPE_XDP, "xdp" },
+	[HOOK_TC] = { BPF_PROG_TYPE_SCHED_CLS, "tc" },
+};
+
+static bool judge_hook(struct judge *j, struct object_decl *o, const struct elf_program *found,
+		       const struct attach_decl *a)
+{
+	const char *other = NULL;
+
+	if (found->type == hook_programs[a->hook].type)
+		return true;
+	for (enum hook h = 0; h < HOOK_COUNT; h++)
+		if (hook_programs[h].type == found->type)
+			other = arena_printf(j->scratch, "write '%s' instead of '%s'",
+					     hook_names[h], hook_names[a->hook]);
+	judge_fault(j, o, &a->origin, "WrongProgramType",
+		    arena_printf(j->scratch, "%s, or compile it with SEC(\"%s\")",
+				 other ? other : "choose a hook of its kind",
+				 hook_programs[a->hook].section),
+		    "'%s' is in section \"%s\" and so of type %s; the hook %s takes programs of "
+		    "type %s",
+		    found->name, found->section, program_type_name(j->scratch, found->type),
+		    hook_names[a->hook],
+		    program_type_name(j->scratch, hook_programs[a->hook].type));
+	return false;
+}
+
 static void judge_program(struct judge *j, struct object_decl *o, const struct program_decl *p)
 {
 	const struct elf_object *elf = judge_elf(o);
@@ -90,16 +122,12 @@ static void judge_program(struct judge *j, struct object_decl *o, const struct p
 			    "the object file has no program '%s'", p->name);
 		return;
 	}
-	if (!p->attach_count)
-		return;
-	if (found->type != BPF_PROG_TYPE_XDP)
-		judge_fault(j, o, &p->attach[0].origin, "WrongProgramType",
-			    "choose a hook of its kind, or compile it with SEC(\"xdp\")",
-			    "'%s' is in section \"%s\" and so of type %s; the hook xdp takes "
-			    "programs of type xdp",
-			    p->name, found->section, program_type_name(j->scratch, found->type));
-	else if (found->expected_attach_type == BPF_XDP_DEVMAP ||
-		 found->expected_attach_type == BPF_XDP_CPUMAP)
+	for (size_t i = 0; i < p->attach_count; i++)
+		if (!judge_hook(j, o, found, &p->attach[i]))
+			return;
+	if (p->attach_count && found->type == BPF_PROG_TYPE_XDP &&
+	    (found->expected_attach_type == BPF_XDP_DEVMAP ||
+	     found->expected_attach_type == BPF_XDP_CPUMAP))
 		judge_fault(
 			j, o, &p->attach[0].origin, "WrongProgramType",
 			"compile it with SEC(\"xdp\"), or leave out 'attach'",

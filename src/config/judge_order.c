@@ -165,9 +165,11 @@ static void report_cycle(struct order *x, const struct graph_cycle *c, const str
 	text = judge_cycle(x->judge, names, c->n);
 	if (was_reported(x, text))
 		return;
-	text = arena_printf(a, "on %s%s%s, 'before' and 'after' go round in a circle: %s",
-			    place->selector, place->netns ? " in namespace " : "",
-			    place->netns ? place->netns : "", text);
+	text = arena_printf(a, "on %s%s%s%s%s, 'before' and 'after' go round in a circle: %s",
+			    place->hook == HOOK_TC ? tc_direction_names[place->direction] : "",
+			    place->hook == HOOK_TC ? " of " : "", place->selector,
+			    place->netns ? " in namespace " : "", place->netns ? place->netns : "",
+			    text);
 	for (size_t i = 0; i < c->n; i++) {
 		struct object_decl *o = x->nodes[c->nodes[i]].object;
 		const struct origin *at = &set[c->nodes[i]]->origin;
