@@ -28,7 +28,7 @@ void chain_stop(struct chain *c, bool running, const struct condition_status *wh
 bool slot_is_running(const struct slot *s)
 {
 	return s->id && s->live && s->live->id == s->id && s->live->proceed_on == s->proceed_on &&
-	       (s->live->required == s->required || s->attachment->chain->live.kind == LIVE_DIRECT);
+	       (s->live->required == s->required || s->live->lone);
 }
 
 bool slot_continues(const struct slot *s, const struct live_member *m)
@@ -37,6 +37,24 @@ bool slot_continues(const struct slot *s, const struct live_member *m)
 
 	return str_eq(s->program, m->program) && strncmp(s->object, m->instance, n) == 0 &&
 	       (m->instance[n] == '\0' || m->instance[n] == '@');
+}
+
+const char *chain_name(struct planner *p, const struct chain *c)
+{
+	const char *interface = interface_label(p, c->interface);
+
+	if (c->hook == HOOK_XDP)
+		return interface;
+	return arena_printf(p->a, "%s of %s", tc_direction_names[c->direction], interface);
+}
+
+const char *chain_key(struct planner *p, const struct chain *c)
+{
+	const char *interface = interface_label(p, c->interface);
+
+	if (c->hook == HOOK_XDP)
+		return arena_printf(p->a, "%s/xdp", interface);
+	return arena_printf(p->a, "%s/tc/%s", interface, tc_direction_names[c->direction]);
 }
 
 /* --- what holds the interface ------------------------------------------------ */
@@ -148,7 +166,8 @@ static struct slot kept_slot(struct planner *p, const struct chain *c, const str
 		.priority = m->priority,
 		.proceed_on = m->proceed_on,
 		.required = m->required,
-		.frags = v && v->complete ? v->meta.frags : false,
+		.unranked = m->lone,
+		.frags = c->hook == HOOK_XDP && v && v->complete ? v->meta.frags : false,
 		.live = m,
 	};
 
@@ -195,7 +214,7 @@ static struct slot declared_slot(struct attachment *at)
 	/* Its pins are gone, but it runs here: that is better than nothing. */
 	if (!s.version && at->live)
 		s.id = at->live->id;
-	s.frags = program_has_frags(i, s.program);
+	s.frags = decl->hook == HOOK_XDP && program_has_frags(i, s.program);
 	return s;
 }
 
@@ -221,7 +240,8 @@ static size_t gather(struct planner *p, struct chain *c)
 			c->slots[n] = kept_slot(p, c, at->live);
 			c->slots[n].attachment = at;
 			/* A lone program's own root tells no more than that it runs. */
-			if (c->live.kind == LIVE_DIRECT) {
+			if (at->live->lone) {
+				c->slots[n].unranked = false;
 				c->slots[n].priority = at->priority;
 				c->slots[n].required = at->decl->on_missing == ON_MISSING_DROP;
 			}
@@ -248,20 +268,20 @@ static bool order_members(struct planner *p, struct chain *c, size_t n)
 {
 	struct condition_status why;
 	const char *cycle;
-	uint32_t cyclic;
+	uint64_t cyclic;
 
 	cycle = slots_order(p->a, c->slots, n, &cyclic);
 	if (!cycle)
 		return true;
 	condition_set(&why, STATE_FAILED, REASON_ORDER_CYCLE,
 		      arena_printf(p->a, "contradicting order on %s: %s; the chain stays as it is",
-				   c->interface->name, cycle));
+				   chain_name(p, c), cycle));
 	for (size_t i = 0; i < n; i++) {
 		struct attachment *at = c->slots[i].attachment;
 
 		if (at)
 			at->slot = &c->slots[i];
-		if (at && !at->settled && (cyclic & (1u << i))) {
+		if (at && !at->settled && (cyclic & (UINT64_C(1) << i))) {
 			at->settled = true;
 			at->condition = why;
 		}
@@ -270,7 +290,7 @@ static bool order_members(struct planner *p, struct chain *c, size_t n)
 		      arena_printf(p->a,
 				   "the chain of %s stays as it is: its order is contradicting "
 				   "(%s)",
-				   c->interface->name, cycle));
+				   chain_name(p, c), cycle));
 	chain_stop(c, false, &why);
 	return false;
 }
@@ -324,7 +344,7 @@ static void hold(struct planner *p, struct chain *c, size_t n, const struct slot
 		arena_printf(p->a,
 			     "the chain of %s stays as it is until %s/%s has a version that "
 			     "can run (%s)",
-			     c->interface->name, holder->instance, holder->program,
+			     chain_name(p, c), holder->instance, holder->program,
 			     holder->on_missing == ON_MISSING_HOLD ?
 				     "on_missing: hold" :
 				     "its pins are gone, so its members cannot be kept one by one"));
@@ -463,10 +483,29 @@ static void find_reordering(struct chain *c)
 	}
 }
 
+size_t chain_gather(struct planner *p, struct chain *c)
+{
+	attachments_find_live(c);
+	return gather(p, c);
+}
+
+bool chain_arrange(struct planner *p, struct chain *c, size_t n)
+{
+	if (!order_members(p, c, n))
+		return false;
+	if (find_holder(c, n)) {
+		hold(p, c, n, find_holder(c, n));
+		return false;
+	}
+	fill_slots(p, c, n);
+	find_reordering(c);
+	return true;
+}
+
 static void chain_decide(struct planner *p, struct chain *c)
 {
 	struct condition_status why;
-	size_t n = gather(p, c);
+	size_t n = chain_gather(p, c);
 
 	if (n && chain_is_blocked(p, c, &why)) {
 		chain_stop(c, true, &why);
@@ -481,15 +520,8 @@ static void chain_decide(struct planner *p, struct chain *c)
 		chain_stop(c, true, &why);
 		return;
 	}
-	if (!order_members(p, c, n))
-		return;
-	if (find_holder(c, n)) {
-		hold(p, c, n, find_holder(c, n));
-		return;
-	}
-	fill_slots(p, c, n);
-	find_reordering(c);
-	choose_mechanism(p, c);
+	if (chain_arrange(p, c, n))
+		choose_mechanism(p, c);
 }
 
 void chains_want(struct planner *p)
@@ -500,7 +532,6 @@ void chains_want(struct planner *p)
 		if (!c->attachments.n && !live_is_ours(&c->live) && c->live.kind != LIVE_LOST)
 			continue;
 		c->settings = interface_settings(p, i);
-		attachments_find_live(c);
 		chain_decide(p, c);
 	}
 }

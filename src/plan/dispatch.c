@@ -18,8 +18,8 @@ static bool same_structure(const struct dispatcher *d, const struct chain *c)
 {
 	const struct meta_chain *m = &d->observed->meta;
 
-	if (!d->observed->complete || d->observed->newer || m->frags != c->frags ||
-	    m->member_count != c->slot_count)
+	if (!d->observed->complete || d->observed->newer || m->hook != c->hook ||
+	    m->frags != c->frags || m->member_count != c->slot_count)
 		return false;
 	for (size_t i = 0; i < c->slot_count; i++)
 		if (!str_eq(m->members[i].instance, c->slots[i].instance) ||
@@ -66,11 +66,13 @@ static void hash_slots(struct hasher *h, const struct chain *c, bool with_versio
 	hasher_add(h, head, sizeof(head));
 	for (size_t i = 0; i < c->slot_count; i++) {
 		const struct slot *s = &c->slots[i];
-		unsigned char flags[] = { (unsigned char)s->proceed_on, s->required };
+		unsigned char flags[] = { (unsigned char)s->proceed_on, s->required,
+					  (unsigned char)(s->proceed_on >> 8) };
 
 		hasher_add_field(h, s->instance);
 		hasher_add_field(h, s->program);
-		hasher_add(h, flags, sizeof(flags));
+		/* The verdicts of XDP fit into one byte. */
+		hasher_add(h, flags, c->hook == HOOK_XDP ? 2 : sizeof(flags));
 		if (with_versions)
 			hasher_add_field(h, s->version);
 	}
@@ -146,14 +148,14 @@ static bool can_edit(struct planner *p, const struct dispatcher *d, const struct
 static const char *several_key(struct planner *p, const char *first, size_t users)
 {
 	if (users < 2)
-		return arena_printf(p->a, "%s/xdp", first);
-	return arena_printf(p->a, "%s/xdp and %zu more", first, users - 1);
+		return first;
+	return arena_printf(p->a, "%s and %zu more", first, users - 1);
 }
 
 static void edit_slot(struct planner *p, struct dispatcher *d, size_t i)
 {
 	const struct slot *s = &d->slots[i];
-	const char *first = interface_label(p, d->users.v[0]->interface);
+	const char *first = chain_key(p, d->users.v[0]);
 	struct draft *draft = draft_add(p, OP_SLOT_SET, several_key(p, first, d->users.n));
 	struct op_chain *o = &draft->op.chain;
 
@@ -199,7 +201,7 @@ static struct build *find_build(const struct planner *p, const struct chain *c)
 	for (size_t i = 0; i < p->builds.n; i++) {
 		struct build *b = p->builds.v[i];
 
-		if (b->slot_count == c->slot_count && b->frags == c->frags &&
+		if (b->hook == c->hook && b->slot_count == c->slot_count && b->frags == c->frags &&
 		    slots_equal(b->slots, c->slots, c->slot_count))
 			return b;
 	}
@@ -221,7 +223,7 @@ static void fill_build(struct planner *p, struct op_chain *o, const struct build
 	const struct attachment *first = NULL;
 
 	o->signature = o->meta.signature = b->signature;
-	o->meta.hook = HOOK_XDP;
+	o->meta.hook = c->hook;
 	o->meta.mechanism = MECHANISM_TAILCALL;
 	o->frags = o->meta.frags = c->frags;
 	o->member_count = o->meta.member_count = b->slot_count;
@@ -296,7 +298,7 @@ static void choose_dispatcher(struct planner *p, struct chain *c)
 			arena_printf(p->a,
 				     "the chain of %s stays as it is: %s/%s runs, but its pin "
 				     "is gone, so no new chain can take it over",
-				     c->interface->name, unpinned->instance, unpinned->program));
+				     chain_name(p, c), unpinned->instance, unpinned->program));
 		chain_stop(c, false, &why);
 		return;
 	}
@@ -307,7 +309,8 @@ static void choose_dispatcher(struct planner *p, struct chain *c)
 		c->build->slots = c->slots;
 		c->build->slot_count = c->slot_count;
 		c->build->frags = c->frags;
-		c->build->first = interface_label(p, c->interface);
+		c->build->hook = c->hook;
+		c->build->first = chain_key(p, c);
 		build_draft(p, c->build, c);
 		*LIST_ADD(p->a, &p->builds) = c->build;
 	}
@@ -326,17 +329,23 @@ static void explain_builds(struct planner *p)
 	}
 }
 
+static void chain_plan(struct planner *p, struct chain *c)
+{
+	if (c->want != WANT_TAILCALL)
+		return;
+	c->signature = slots_signature(c, p->a);
+	choose_dispatcher(p, c);
+}
+
 void dispatchers_plan(struct planner *p)
 {
 	size_t n = p->observed->interface_count;
 
 	for (size_t i = 0; i < p->observed->chain_count; i++)
 		dispatcher_edit(p, &p->dispatchers[i]);
-	for (size_t i = 0; i < n; i++) {
-		if (p->chains[i].want != WANT_TAILCALL)
-			continue;
-		p->chains[i].signature = slots_signature(&p->chains[i], p->a);
-		choose_dispatcher(p, &p->chains[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		chain_plan(p, &p->chains[i]);
+	for (size_t i = 0; i < p->tc_chain_count; i++)
+		chain_plan(p, &p->tc_chains[i].chain);
 	explain_builds(p);
 }

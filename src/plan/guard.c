@@ -64,6 +64,7 @@ bool guard_trips(const struct planner *p)
 	if (p->in->purge)
 		return false;
 	count_attachments(p, &n);
+	tc_count(p, &n.total, &n.removed);
 	count_others(p, &n);
 	return n.removed > 0 && n.removed >= s->mass_removal_least &&
 	       n.removed * 100 > (uint64_t)s->mass_removal_percent * n.total;

@@ -35,11 +35,23 @@ static void dispatcher_observe(struct planner *p, struct dispatcher *d,
 	}
 }
 
-static struct dispatcher *find_dispatcher(struct planner *p, uint32_t id)
+struct dispatcher *dispatcher_find(struct planner *p, uint32_t id)
 {
 	const struct observed_chain *c = observed_find_chain(p->observed, id);
 
 	return c ? &p->dispatchers[c - p->observed->chains] : NULL;
+}
+
+struct live_member live_lone_member(const struct program_entry *entry, enum hook hook)
+{
+	return (struct live_member){
+		.instance = entry->object->instance,
+		.program = entry->program->name,
+		.id = entry->id,
+		.version = entry->object,
+		.proceed_on = verdicts_default(hook),
+		.lone = true,
+	};
 }
 
 static void live_direct(struct planner *p, struct live *l, const struct program_entry *entry)
@@ -47,13 +59,7 @@ static void live_direct(struct planner *p, struct live *l, const struct program_
 	l->kind = LIVE_DIRECT;
 	l->member_count = 1;
 	l->members = arena_new_of(p->a, struct live_member);
-	l->members[0] = (struct live_member){
-		.instance = entry->object->instance,
-		.program = entry->program->name,
-		.id = entry->id,
-		.version = entry->object,
-		.proceed_on = XDP_VERDICTS_DEFAULT,
-	};
+	l->members[0] = live_lone_member(entry, HOOK_XDP);
 }
 
 static bool is_marked(const struct planner *p, uint32_t id)
@@ -67,7 +73,7 @@ static void live_of_interface(struct planner *p, struct chain *c)
 {
 	const struct observed_interface *i = c->interface;
 	const struct program_entry *entry = lookup_program(p, i->xdp_id);
-	struct dispatcher *d = find_dispatcher(p, i->xdp_id);
+	struct dispatcher *d = dispatcher_find(p, i->xdp_id);
 	struct live *l = &c->live;
 
 	if (!i->xdp_id)
@@ -128,6 +134,8 @@ static void collect_live_ids(struct planner *p)
 
 	for (size_t i = 0; i < p->observed->chain_count; i++)
 		n += p->dispatchers[i].member_count;
+	for (size_t i = 0; i < p->tc_chain_count; i++)
+		n += p->tc_chains[i].entry_count;
 	p->live_ids = arena_calloc(p->a, n, sizeof(uint32_t));
 	for (size_t i = 0; i < p->observed->interface_count; i++)
 		if (p->chains[i].live.kind == LIVE_DIRECT)
@@ -138,6 +146,9 @@ static void collect_live_ids(struct planner *p)
 		for (size_t k = 0; k < d->member_count && d->users.n; k++)
 			p->live_ids[p->live_id_count++] = d->members[k].id;
 	}
+	for (size_t i = 0; i < p->tc_chain_count; i++)
+		for (size_t k = 0; k < p->tc_chains[i].entry_count; k++)
+			p->live_ids[p->live_id_count++] = p->tc_chains[i].entries[k].observed->id;
 	if (p->live_id_count)
 		qsort(p->live_ids, p->live_id_count, sizeof(uint32_t), compare_ids);
 }
@@ -158,6 +169,7 @@ void live_observe(struct planner *p)
 	for (size_t i = 0; i < o->link_count; i++)
 		if (o->links[i].hook == HOOK_XDP)
 			link_find_interface(p, &o->links[i]);
+	tc_chains_observe(p);
 	collect_live_ids(p);
 }
 

@@ -2,7 +2,7 @@
 /*
  * The order of a chain is a function of the declarations alone: of the members that no
  * constraint holds back any more, the least by priority, object and program comes next. At most
- * LIMIT_CHAIN_TAILCALL members, so that a set of them is one word of bits.
+ * LIMIT_CHAIN_TCX members, so that a set of them is one word of bits.
  */
 #include <string.h>
 
@@ -13,19 +13,48 @@
 
 struct graph {
 	size_t n;
-	uint32_t after[LIMIT_CHAIN_TAILCALL]; /* bit k of after[i]: i comes after k */
+	uint64_t after[LIMIT_CHAIN_TCX]; /* bit k of after[i]: i comes after k */
 };
 
-_Static_assert(LIMIT_CHAIN_TAILCALL <= 32, "sets of members are 32-bit masks");
+_Static_assert(LIMIT_CHAIN_TCX <= 64 && LIMIT_CHAIN_TAILCALL <= LIMIT_CHAIN_TCX,
+	       "sets of members are 64-bit masks");
 
-static uint32_t members_named(const struct slot *slots, size_t n, const struct program_reference *r)
+static uint64_t bit(size_t i)
 {
-	uint32_t mask = 0;
+	return UINT64_C(1) << i;
+}
+
+static uint64_t members_named(const struct slot *slots, size_t n, const struct program_reference *r)
+{
+	uint64_t mask = 0;
 
 	for (size_t i = 0; i < n; i++)
 		if (str_eq(slots[i].object, r->object) && str_eq(slots[i].program, r->program))
-			mask |= 1u << i;
+			mask |= bit(i);
 	return mask;
+}
+
+/* What runs next ahead of a member, of all that stay; n: nothing. */
+static size_t find_predecessor(const struct slot *slots, size_t n, const struct slot *of)
+{
+	size_t best = n;
+
+	for (size_t i = 0; i < n; i++)
+		if (slots[i].live && slots[i].live < of->live &&
+		    (best == n || slots[i].live > slots[best].live))
+			best = i;
+	return best;
+}
+
+/* A member whose priority nothing tells stays behind what it runs behind, and as close as can be. */
+static void keep_places(struct graph *g, const struct slot *slots, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t k = slots[i].unranked ? find_predecessor(slots, n, &slots[i]) : n;
+
+		if (k < n && !(g->after[k] & bit(i)))
+			g->after[i] |= bit(k);
+	}
 }
 
 static void graph_build(struct graph *g, const struct slot *slots, size_t n)
@@ -38,13 +67,14 @@ static void graph_build(struct graph *g, const struct slot *slots, size_t n)
 		for (size_t k = 0; decl && k < decl->after_count; k++)
 			g->after[i] |= members_named(slots, n, &decl->after[k]);
 		for (size_t k = 0; decl && k < decl->before_count; k++) {
-			uint32_t later = members_named(slots, n, &decl->before[k]);
+			uint64_t later = members_named(slots, n, &decl->before[k]);
 
 			for (size_t j = 0; j < n; j++)
-				if (later & (1u << j))
-					g->after[j] |= 1u << i;
+				if (later & bit(j))
+					g->after[j] |= bit(i);
 		}
 	}
+	keep_places(g, slots, n);
 }
 
 static int slot_compare(const struct slot *x, const struct slot *y)
@@ -57,12 +87,12 @@ static int slot_compare(const struct slot *x, const struct slot *y)
 }
 
 /* The next member among those that are left, n when all of them wait for another. */
-static size_t next_member(const struct graph *g, const struct slot *slots, uint32_t left)
+static size_t next_member(const struct graph *g, const struct slot *slots, uint64_t left)
 {
 	size_t best = g->n;
 
 	for (size_t i = 0; i < g->n; i++) {
-		if (!(left & (1u << i)) || (g->after[i] & left))
+		if (!(left & bit(i)) || (g->after[i] & left))
 			continue;
 		if (best == g->n || slot_compare(&slots[i], &slots[best]) < 0)
 			best = i;
@@ -73,21 +103,21 @@ static size_t next_member(const struct graph *g, const struct slot *slots, uint3
 /* Shortest way back from a member to itself along `after`; writes it and returns its length, 0: none. */
 static size_t find_cycle(const struct graph *g, size_t start, size_t ret_path[])
 {
-	size_t from[LIMIT_CHAIN_TAILCALL], queue[LIMIT_CHAIN_TAILCALL], head = 0, tail = 0, n = 0;
-	uint32_t seen = 0;
+	size_t from[LIMIT_CHAIN_TCX], queue[LIMIT_CHAIN_TCX], head = 0, tail = 0, n = 0;
+	uint64_t seen = 0;
 
 	for (size_t at = start;; at = queue[head++]) {
 		for (size_t k = 0; k < g->n; k++) {
-			if (!(g->after[at] & (1u << k)) || (seen & (1u << k)))
+			if (!(g->after[at] & bit(k)) || (seen & bit(k)))
 				continue;
-			seen |= 1u << k;
+			seen |= bit(k);
 			from[k] = at;
 			queue[tail++] = k;
 		}
-		if ((seen & (1u << start)) || head == tail)
+		if ((seen & bit(start)) || head == tail)
 			break;
 	}
-	if (!(seen & (1u << start)))
+	if (!(seen & bit(start)))
 		return 0;
 	/* from[] leads back from a predecessor to its successor: the order in which they should run. */
 	for (size_t at = start; n == 0 || at != start; at = from[at])
@@ -98,7 +128,7 @@ static size_t find_cycle(const struct graph *g, size_t start, size_t ret_path[])
 static const char *cycle_text(struct arena *a, const struct graph *g, const struct slot *slots,
 			      size_t start)
 {
-	size_t path[LIMIT_CHAIN_TAILCALL];
+	size_t path[LIMIT_CHAIN_TCX];
 	size_t n = find_cycle(g, start, path);
 	const char *text = "";
 
@@ -108,12 +138,12 @@ static const char *cycle_text(struct arena *a, const struct graph *g, const stru
 	return arena_printf(a, "%s%s/%s", text, slots[start].object, slots[start].program);
 }
 
-const char *slots_order(struct arena *a, struct slot *slots, size_t n, uint32_t *ret_cyclic)
+const char *slots_order(struct arena *a, struct slot *slots, size_t n, uint64_t *ret_cyclic)
 {
-	struct slot sorted[LIMIT_CHAIN_TAILCALL];
-	size_t path[LIMIT_CHAIN_TAILCALL], first = n;
+	struct slot sorted[LIMIT_CHAIN_TCX];
+	size_t path[LIMIT_CHAIN_TCX], first = n;
 	struct graph g;
-	uint32_t left = n ? UINT32_MAX >> (32 - n) : 0;
+	uint64_t left = n ? UINT64_MAX >> (64 - n) : 0;
 
 	*ret_cyclic = 0;
 	graph_build(&g, slots, n);
@@ -123,7 +153,7 @@ const char *slots_order(struct arena *a, struct slot *slots, size_t n, uint32_t 
 		if (next == n)
 			break;
 		sorted[placed] = slots[next];
-		left &= ~(1u << next);
+		left &= ~bit(next);
 	}
 	if (!left) {
 		memcpy(slots, sorted, n * sizeof(*slots));
@@ -132,7 +162,7 @@ const char *slots_order(struct arena *a, struct slot *slots, size_t n, uint32_t 
 	for (size_t i = 0; i < n; i++) {
 		if (!find_cycle(&g, i, path))
 			continue;
-		*ret_cyclic |= 1u << i;
+		*ret_cyclic |= bit(i);
 		if (first == n || slot_compare(&slots[i], &slots[first]) < 0)
 			first = i;
 	}

@@ -69,9 +69,12 @@ struct planner *planner_run(struct arena *a, const struct plan_input *in, bool k
 	objects_resolve(p);
 	instances_plan(p);
 	chains_want(p);
+	tc_chains_want(p);
 	dispatchers_plan(p);
 	roots_plan(p);
+	tc_chains_plan(p);
 	attachments_settle(p);
+	tc_chains_settle(p);
 	shares_plan(p);
 	leftovers_remove(p);
 	netns_records_plan(p);
@@ -155,6 +158,15 @@ static bool asks_for_driver(const struct interface_set *s)
 	return false;
 }
 
+static bool asks_for_tc(const struct object_decl *o)
+{
+	for (size_t i = 0; i < o->program_count; i++)
+		for (size_t k = 0; k < o->programs[i].attach_count; k++)
+			if (o->programs[i].attach[k].hook == HOOK_TC)
+				return true;
+	return false;
+}
+
 static void add_netns_of(struct arena *a, const struct program_decl *program, size_t *cap,
 			 struct string_list *ret)
 {
@@ -195,5 +207,7 @@ void plan_observe_request(struct arena *a, const struct desired *d, const char *
 	}
 	for (size_t i = 0; i < d->set_count; i++)
 		ret->drivers |= asks_for_driver(&d->sets[i]);
+	for (size_t i = 0; i < d->object_count; i++)
+		ret->tc |= asks_for_tc(&d->objects[i]);
 	add_netns(a, d, &ret->netns);
 }

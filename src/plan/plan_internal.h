@@ -11,6 +11,8 @@
  *   chain.c      the slots that each interface should have (order.c: their order)
  *   dispatch.c   slots -> edits of live dispatchers, new dispatchers
  *   root.c       what becomes the root of each interface
+ *   tc.c         the same for tc: what every direction of an interface runs and should run
+ *                (tc_place.c: the operations, tc_status.c: what is told of it)
  *   share.c      shares -> mounts and pins (share_pins.c: which maps, for whom)
  *   remove.c     what nothing needs any more (netns.c: of records of namespaces)
  *   guard.c      what waits for the operator's word
@@ -43,6 +45,7 @@ struct live_member {
 	uint32_t priority;
 	uint32_t proceed_on;
 	bool required;
+	bool lone; /* by itself: nothing tells its priority, nor whether it is required */
 };
 
 enum live_kind {
@@ -112,7 +115,7 @@ struct attachment {
 	const struct observed_interface *interface; /* NULL: no such interface yet */
 	uint32_t priority,
 		proceed_on;  /* effective: of the file, of the program's run config, default */
-	struct chain *chain; /* of HOOK_XDP; NULL: no such interface yet */
+	struct chain *chain; /* NULL: no such interface yet */
 	struct slot *slot;   /* in the wanted chain; NULL: left out */
 	const struct live_member *live; /* the same program, running there now */
 	int position;                   /* in the live chain, -1: not in it */
@@ -131,6 +134,7 @@ struct slot {
 	uint32_t priority;
 	uint32_t proceed_on;
 	bool required, frags;
+	bool unranked; /* of no known priority: it stays behind what runs ahead of it */
 	enum on_missing on_missing;
 	struct attachment *attachment; /* NULL: no file declares it */
 	const struct live_member *live;
@@ -144,7 +148,7 @@ struct dispatcher {
 	LIST(struct chain *) users; /* interfaces that run it */
 	const struct slot *slots;   /* after the edits of this plan; NULL: as observed */
 	LIST(struct draft *) edits;
-	LIST(struct draft *) leaving; /* removals of links whose interface is gone */
+	LIST(struct draft *) leaving; /* what takes it away where no chain's root does */
 	bool needed;
 	struct draft *removal;
 };
@@ -155,7 +159,8 @@ struct build {
 	const struct slot *slots;
 	size_t slot_count;
 	bool frags;
-	const char *first; /* name of the first interface that wants it */
+	enum hook hook;
+	const char *first; /* key of the first chain that wants it */
 	size_t users;
 	struct draft *draft;
 	const struct failure *failure;
@@ -168,8 +173,10 @@ enum want {
 	WANT_TAILCALL,
 };
 
-/* The chain of one interface. */
+/* The chain of one interface; for tc, of one direction of it. */
 struct chain {
+	enum hook hook;
+	enum tc_direction direction; /* of HOOK_TC */
 	const struct observed_interface *interface;
 	size_t index; /* of the interface */
 	struct xdp_settings settings;
@@ -189,6 +196,47 @@ struct chain {
 	const struct failure *failure; /* why root was not planned */
 };
 
+/* --- tc ---------------------------------------------------------------------- */
+
+/* One entry of the TCX list, or one filter of clsact. */
+struct tc_entry {
+	enum mechanism mechanism; /* MECHANISM_TCX or MECHANISM_CLSACT */
+	const struct observed_tc_program *observed;
+	size_t index;                        /* in its list */
+	bool ours;                           /* else it is nobody's business here */
+	bool pinned;                         /* TCX: its link is; filters always */
+	struct dispatcher *dispatcher;       /* it runs a dispatcher of ours, … */
+	const struct program_entry *program; /* … or a program of ours; neither: its pins are gone */
+	struct live_member *members; /* what that runs: a part of the chain's live members */
+	size_t member_count;
+	int position;        /* of its first member among all that runs there, whosever it is */
+	bool stays;          /* as it is, or with draft */
+	struct draft *draft; /* puts something else there or takes it away */
+};
+
+/* One wanted slot where each member has a link of its own. */
+struct tc_member {
+	struct tc_entry *entry; /* its link now, NULL: none yet */
+	struct draft *draft;    /* makes it, or puts the wanted version there */
+	const struct failure *failure;
+};
+
+/* One direction of one interface. */
+struct tc_chain {
+	struct chain chain; /* want: WANT_DIRECT where each member stands for itself */
+	const struct observed_tc *observed; /* NULL: nothing is known of it */
+	struct tc_entry *entries;           /* in order of execution: the TCX list, then filters */
+	size_t entry_count;
+	enum tc_mechanism setting;
+	enum mechanism mechanism;  /* wanted; MECHANISM_AUTO: none is to be had */
+	struct tc_member *members; /* by slot */
+	bool reordered;            /* links would have to change places */
+	/* While operations are drafted: */
+	struct draft *last;  /* that attaches something here */
+	unsigned int drafts; /* so many */
+	uint64_t revision;   /* of the TCX list after them; 0: not known */
+};
+
 struct set_state {
 	const struct interface_set *decl;
 	bool *selects; /* by index of the interface */
@@ -196,6 +244,7 @@ struct set_state {
 	const char *absent; /* why its namespace is not there (sentence); NULL: it is */
 	const struct interface_set *conflict; /* another set holds some interface */
 	const char *conflict_interface;
+	enum hook conflict_hook;
 };
 
 /* --- shares ---------------------------------------------------------------- */
@@ -275,7 +324,9 @@ struct planner {
 	size_t live_id_count;
 
 	struct set_state *sets;
-	struct chain *chains; /* by index of the interface */
+	struct chain *chains;       /* by index of the interface */
+	struct tc_chain *tc_chains; /* TC_DIRECTION_COUNT for each interface, in order of both */
+	size_t tc_chain_count;
 	struct dispatcher *dispatchers;
 	LIST(struct build *) builds;
 	LIST(struct object *) objects; /* by name */
@@ -345,10 +396,14 @@ bool selector_selects(const struct planner *p, const char *selector, size_t inte
 const char *selector_range(const struct planner *p, const struct attach_decl *decl,
 			   const char *selector, struct interface_range *ret);
 struct xdp_settings interface_settings(const struct planner *p, size_t interface);
+struct tc_settings interface_tc_settings(const struct planner *p, size_t interface);
 
 /* live.c */
 void live_observe(struct planner *p);
 bool live_is_ours(const struct live *l);
+struct dispatcher *dispatcher_find(struct planner *p, uint32_t id);
+/* How a program of ours looks that runs by itself. */
+struct live_member live_lone_member(const struct program_entry *entry, enum hook hook);
 const char *xdp_attached_name(enum xdp_attached mode);
 
 /* resolve.c */
@@ -371,6 +426,13 @@ const struct failure *base_failure(const struct planner *p);
 
 /* chain.c */
 void chains_want(struct planner *p);
+/* How messages and keys call the chain: "eth0", "egress of eth0"; "eth0/xdp", "eth0/tc/egress". */
+const char *chain_name(struct planner *p, const struct chain *c);
+const char *chain_key(struct planner *p, const struct chain *c);
+/* Finds what runs of the attachments; fills slots with all that should or may stay, and returns how many. */
+size_t chain_gather(struct planner *p, struct chain *c);
+/* Orders n gathered slots and leaves out what cannot run. False: the chain stays as it is. */
+bool chain_arrange(struct planner *p, struct chain *c, size_t n);
 /* Nothing of this chain changes, and this is why. running: also where a program runs as declared. */
 void chain_stop(struct chain *c, bool running, const struct condition_status *why);
 bool slot_is_running(const struct slot *s);
@@ -382,7 +444,7 @@ bool slot_continues(const struct slot *s, const struct live_member *m);
  * Sorts the slots: before/after, then priority, object, program. NULL, or the text of a
  * cycle; then the members of all cycles are marked in the mask and the slots are as they were.
  */
-const char *slots_order(struct arena *a, struct slot *slots, size_t n, uint32_t *ret_cyclic);
+const char *slots_order(struct arena *a, struct slot *slots, size_t n, uint64_t *ret_cyclic);
 
 /* dispatch.c */
 void dispatchers_plan(struct planner *p);
@@ -390,9 +452,27 @@ const char *slots_hash(const struct chain *c, struct arena *a);
 
 /* root.c */
 void roots_plan(struct planner *p);
+/* What differs between what runs and what is wanted, in words. */
+const char *chain_explain(struct planner *p, const struct chain *c);
 /* Whether a member that runs is still wanted, be it in another version or instance of its object. */
 bool chain_keeps(const struct chain *c, const struct live_member *m);
 void attachments_settle(struct planner *p);
+
+/* tc.c */
+struct tc_chain *tc_chain_at(struct planner *p, size_t interface, enum tc_direction direction);
+void tc_chains_observe(struct planner *p);
+void tc_chains_want(struct planner *p);
+bool tc_runs_ours(const struct tc_chain *t);
+
+/* tc_place.c */
+void tc_chains_plan(struct planner *p);
+
+/* tc_status.c */
+void tc_chains_settle(struct planner *p);
+/* Adds what runs of ours, and how much of it this plan takes away. */
+void tc_count(const struct planner *p, size_t *total, size_t *removed);
+enum mechanism tc_live_mechanism(const struct attachment *at);
+void tc_status_chains(struct planner *p, struct status *s);
 
 /* share_pins.c */
 void share_resolve(struct planner *p, struct share_state *s);

@@ -35,6 +35,12 @@
 #define REASON_TAILCALL_UNAVAILABLE "TailcallUnavailable"
 #define REASON_NEEDS_CONFIRM        "NeedsConfirm"
 
+/* Chains of tc. */
+#define REASON_TCX_UNAVAILABLE    "TcxUnavailable"
+#define REASON_CLSACT_UNAVAILABLE "ClsactUnavailable"
+#define REASON_INGRESS_QDISC      "IngressQdisc"
+#define REASON_FOREIGN_FILTER     "ForeignFilter"
+
 /* Shares. */
 #define REASON_UNSAFE_MAP               "UnsafeMap"
 #define REASON_NO_SUCH_GROUP            "NoSuchGroup"

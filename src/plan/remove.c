@@ -68,20 +68,34 @@ static struct draft *link_remove(struct planner *p, const struct observed_link *
 
 	if (lookup_failure(p, key, "remove"))
 		return NULL;
-	d = draft_add(p, OP_LINK_REMOVE, key);
+	d = draft_add(p, l->hook == HOOK_TC ? OP_TC_CLEAR : OP_LINK_REMOVE, key);
 	d->op.version = "remove";
 	d->op.reason = "its interface is gone";
+	if (l->hook == HOOK_TC) {
+		d->op.reason = "its interface is gone, or somebody detached it";
+		d->op.tc = (struct op_tc){ .interface = "nothing",
+					   .direction = l->direction,
+					   .mechanism = MECHANISM_TCX,
+					   .link_id = l->id,
+					   .expected_id = l->program_id };
+		return d;
+	}
 	d->op.root.interface = "an interface that is gone";
 	d->op.root.link_id = l->id;
 	d->op.root.expected_id = l->program_id;
 	return d;
 }
 
+/* What stays and what goes there is decided with the interface. */
 static bool is_seen(const struct planner *p, const struct observed_link *l)
 {
 	for (size_t i = 0; i < p->observed->interface_count; i++)
 		if (p->chains[i].live.link == l)
 			return true;
+	for (size_t i = 0; i < p->tc_chain_count && l->hook == HOOK_TC; i++)
+		for (size_t k = 0; k < p->tc_chains[i].entry_count; k++)
+			if (p->tc_chains[i].entries[k].observed->link_id == l->id)
+				return true;
 	return false;
 }
 
@@ -96,7 +110,7 @@ static void links_plan(struct removal *r)
 		const struct observed_chain *c = observed_find_chain(p->observed, l->program_id);
 		struct draft *d;
 
-		if (l->hook != HOOK_XDP || is_seen(p, l))
+		if (is_seen(p, l))
 			continue;
 		d = l->ifindex ? NULL : link_remove(p, l);
 		if (entry)
@@ -121,6 +135,27 @@ static void chain_note_users(struct removal *r, struct chain *c)
 		live->needed = true;
 	if (c->live.kind == LIVE_DIRECT)
 		note_user(r, c->live.members[0].version, c->root);
+	if (c->want == WANT_DIRECT || c->want == WANT_TAILCALL)
+		note_slots(r, c->slots, c->slot_count);
+}
+
+/* Likewise for tc, where several entries may have what one chain is made of. */
+static void place_note_users(struct removal *r, struct tc_chain *t)
+{
+	const struct chain *c = &t->chain;
+
+	if (c->dispatcher)
+		c->dispatcher->needed = true;
+	for (size_t i = 0; i < t->entry_count; i++) {
+		const struct tc_entry *e = &t->entries[i];
+
+		if (e->program)
+			note_user(r, e->program->object, e->draft);
+		if (e->dispatcher && e->draft)
+			*LIST_ADD(r->p->a, &e->dispatcher->leaving) = e->draft;
+		else if (e->dispatcher)
+			e->dispatcher->needed = true;
+	}
 	if (c->want == WANT_DIRECT || c->want == WANT_TAILCALL)
 		note_slots(r, c->slots, c->slot_count);
 }
@@ -168,6 +203,8 @@ static void dispatchers_remove(struct removal *r)
 
 	for (size_t i = 0; i < p->observed->interface_count; i++)
 		chain_note_users(r, &p->chains[i]);
+	for (size_t i = 0; i < p->tc_chain_count; i++)
+		place_note_users(r, &p->tc_chains[i]);
 	for (size_t i = 0; i < p->observed->chain_count; i++) {
 		struct dispatcher *d = &p->dispatchers[i];
 
@@ -229,20 +266,26 @@ static void pins_note_users(struct removal *r)
 	}
 }
 
-/* The owners of maps that a version uses are needed for as long as it is. True: something was added. */
+/*
+ * The owners of maps that a version uses are needed for as long as it is; told by the maps themselves,
+ * since one that serves on without some of its pins has no metadata. True: something was added.
+ */
 static bool note_owners(struct removal *r, const struct observed_object *user)
 {
 	bool added = false;
 
-	for (size_t i = 0; user->complete && i < user->meta.map_count; i++) {
-		const struct observed_map *m =
-			user->meta.maps[i].use ?
-				observed_object_map(user, user->meta.maps[i].name) :
-				NULL;
-		struct release *owner = m ? release_of(r, map_owner(r->p, m->id)) : NULL;
+	for (size_t i = 0; i < user->map_count; i++) {
+		const struct map_entry *m;
+		size_t n = lookup_maps(r->p, user->maps[i].id, &m);
 
-		if (owner && !owner->needed)
+		for (size_t k = 0; k < n; k++) {
+			struct release *owner = release_of(r, m[k].object);
+
+			if (m[k].object == user || !owns_map(m[k].object, m[k].map) ||
+			    owner->needed)
+				continue;
 			added = owner->needed = true;
+		}
 	}
 	return added;
 }

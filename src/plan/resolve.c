@@ -14,7 +14,7 @@
 /* Scratch by index of the interface, so that a thousand interfaces take no quadratic walk. */
 struct resolver {
 	struct planner *p;
-	const struct program_decl **taken; /* by the last program that has it */
+	const struct program_decl **taken; /* by place: the last program that has it */
 	struct instance **instances;       /* the last instance per interface made for it */
 };
 
@@ -84,17 +84,33 @@ static void attachment_assign(struct planner *p, struct attachment *at, struct i
 		*LIST_ADD(p->a, &i->attachments) = at;
 }
 
+/* An interface is one place for XDP and one for each direction of tc. */
+#define PLACES (1 + TC_DIRECTION_COUNT)
+
+static const struct program_decl **taken_at(const struct resolver *r,
+					    const struct attach_decl *decl, size_t interface)
+{
+	return &r->taken[interface * PLACES + (decl->hook == HOOK_TC ? 1 + decl->direction : 0)];
+}
+
+static struct chain *chain_at(struct planner *p, const struct attach_decl *decl, size_t interface)
+{
+	if (decl->hook == HOOK_TC)
+		return &tc_chain_at(p, interface, decl->direction)->chain;
+	return &p->chains[interface];
+}
+
 /* Per program and place the first matching entry holds, so a later one adds nothing. */
 static bool attach_at(struct resolver *r, struct object *o, const struct program_decl *program,
 		      const struct attach_decl *decl, const char *selector, size_t interface)
 {
 	struct attachment *at;
 
-	if (r->taken[interface] == program)
+	if (*taken_at(r, decl, interface) == program)
 		return true;
-	r->taken[interface] = program;
+	*taken_at(r, decl, interface) = program;
 	at = attachment_add(r->p, o, program, decl, selector);
-	at->chain = &r->p->chains[interface];
+	at->chain = chain_at(r->p, decl, interface);
 	at->interface = at->chain->interface;
 	if (o->standing == STANDING_ACTIVE)
 		attachment_assign(r->p, at, instance_at(r, o, interface));
@@ -326,7 +342,7 @@ void objects_resolve(struct planner *p)
 	size_t n = p->observed->interface_count;
 	struct resolver r = {
 		.p = p,
-		.taken = arena_calloc(p->a, n, sizeof(*r.taken)),
+		.taken = arena_calloc(p->a, n * PLACES, sizeof(*r.taken)),
 		.instances = arena_calloc(p->a, n, sizeof(*r.instances)),
 	};
 

@@ -83,7 +83,7 @@ static void explain_slot(struct strbuf *b, const struct slot *s)
 		add_name(b, "other verdicts of", s->instance, s->program);
 }
 
-static const char *explain(struct planner *p, const struct chain *c)
+const char *chain_explain(struct planner *p, const struct chain *c)
 {
 	cleanup(strbuf_done) struct strbuf b = { 0 };
 	const struct observed_program *f;
@@ -189,7 +189,7 @@ static struct draft *set_draft(struct planner *p, const struct chain *c, bool de
 
 	d->op.subject = root_subject(p, c);
 	d->op.version = root_version(p, c, detach);
-	d->op.reason = detach ? explain_detach(p, c) : explain(p, c);
+	d->op.reason = detach ? explain_detach(p, c) : chain_explain(p, c);
 	d->op.removes = loses_member(c);
 	for (size_t i = 0; i < c->slot_count && !d->op.origin.file; i++)
 		if (c->slots[i].attachment)

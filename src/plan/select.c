@@ -78,26 +78,39 @@ static bool settings_equal(const struct xdp_settings *x, const struct xdp_settin
 	       x->on_foreign == y->on_foreign && x->exclusive == y->exclusive;
 }
 
+static bool set_has_settings(const struct interface_set *s, enum hook hook)
+{
+	return hook == HOOK_TC ? s->has_tc : s->has_xdp;
+}
+
+static bool set_agrees(const struct interface_set *x, const struct interface_set *y, enum hook hook)
+{
+	if (hook == HOOK_TC)
+		return x->tc.mechanism == y->tc.mechanism;
+	return settings_equal(&x->xdp, &y->xdp);
+}
+
 /* The first set in sort order whose settings hold for the interface. */
-static struct set_state *settings_owner(const struct planner *p, size_t interface)
+static struct set_state *settings_owner(const struct planner *p, size_t interface, enum hook hook)
 {
 	for (size_t s = 0; s < p->desired->set_count; s++)
-		if (p->sets[s].decl->has_xdp && p->sets[s].selects[interface])
+		if (set_has_settings(p->sets[s].decl, hook) && p->sets[s].selects[interface])
 			return &p->sets[s];
 	return NULL;
 }
 
-static void set_find_conflict(struct planner *p, struct set_state *s)
+static void set_find_conflict(struct planner *p, struct set_state *s, enum hook hook)
 {
-	if (!s->decl->has_xdp)
+	if (!set_has_settings(s->decl, hook))
 		return;
 	for (size_t i = 0; i < p->observed->interface_count && !s->conflict; i++) {
-		const struct set_state *first = s->selects[i] ? settings_owner(p, i) : NULL;
+		const struct set_state *first = s->selects[i] ? settings_owner(p, i, hook) : NULL;
 
-		if (!first || first == s || settings_equal(&first->decl->xdp, &s->decl->xdp))
+		if (!first || first == s || set_agrees(first->decl, s->decl, hook))
 			continue;
 		s->conflict = first->decl;
 		s->conflict_interface = p->observed->interfaces[i].name;
+		s->conflict_hook = hook;
 	}
 }
 
@@ -120,7 +133,8 @@ void sets_resolve(struct planner *p)
 		}
 	}
 	for (size_t s = 0; s < d->set_count; s++)
-		set_find_conflict(p, &p->sets[s]);
+		for (enum hook hook = 0; hook < HOOK_COUNT; hook++)
+			set_find_conflict(p, &p->sets[s], hook);
 }
 
 bool selector_is_literal(const char *selector)
@@ -149,7 +163,14 @@ const char *selector_range(const struct planner *p, const struct attach_decl *de
 
 struct xdp_settings interface_settings(const struct planner *p, size_t interface)
 {
-	const struct set_state *s = settings_owner(p, interface);
+	const struct set_state *s = settings_owner(p, interface, HOOK_XDP);
 
 	return s ? s->decl->xdp : p->in->settings->xdp;
+}
+
+struct tc_settings interface_tc_settings(const struct planner *p, size_t interface)
+{
+	const struct set_state *s = settings_owner(p, interface, HOOK_TC);
+
+	return s ? s->decl->tc : p->in->settings->tc;
 }

@@ -35,7 +35,7 @@ static void aggregate_attachment(struct planner *p, struct condition_status *c,
 {
 	if (part.message && at->interface && part.state > c->state)
 		part.message = arena_printf(p->a, "%s on %s: %s", at->program->name,
-					    interface_label(p, at->interface), part.message);
+					    chain_name(p, at->chain), part.message);
 	aggregate(c, &part);
 }
 
@@ -45,6 +45,8 @@ static enum mechanism live_mechanism(const struct attachment *at)
 {
 	if (!at->live)
 		return MECHANISM_AUTO;
+	if (at->chain->hook == HOOK_TC)
+		return tc_live_mechanism(at);
 	return at->chain->live.kind == LIVE_DIRECT ? MECHANISM_DIRECT : MECHANISM_TAILCALL;
 }
 
@@ -85,10 +87,8 @@ static void add_loads(struct planner *p, struct status_program *s, const struct 
 		return;
 	for (size_t k = 0; k < s->attachment_count; k++)
 		by[s->attachments[k].mechanism] = true;
-	if (!by[MECHANISM_DIRECT] && !by[MECHANISM_TAILCALL])
-		by[MECHANISM_AUTO] = true;
-	else
-		by[MECHANISM_AUTO] = false;
+	by[MECHANISM_AUTO] = !by[MECHANISM_DIRECT] && !by[MECHANISM_TAILCALL] &&
+			     !by[MECHANISM_TCX] && !by[MECHANISM_CLSACT];
 	s->loads = arena_calloc(p->a, MECHANISM_COUNT, sizeof(*s->loads));
 	for (enum mechanism m = 0; m < MECHANISM_COUNT; m++)
 		if (by[m])
@@ -109,6 +109,8 @@ static void add_program(struct planner *p, struct status_object *s, const struct
 
 	to->name = decl->name;
 	to->type = e ? e->type : BPF_PROG_TYPE_XDP;
+	if (!e && decl->attach_count && decl->attach[0].hook == HOOK_TC)
+		to->type = BPF_PROG_TYPE_SCHED_CLS;
 	for (size_t k = 0; k < all->n; k++)
 		to->attachment_count += all->v[k]->program == decl;
 	to->attachments = arena_calloc(p->a, to->attachment_count, sizeof(*to->attachments));
@@ -348,9 +350,10 @@ static void status_sets(struct planner *p, struct status *s)
 		if (from->conflict)
 			condition_set(&to->condition, STATE_FAILED, REASON_SETTINGS_CONFLICT,
 				      arena_printf(p->a,
-						   "sets %s and %s give different xdp settings to "
+						   "sets %s and %s give different %s settings to "
 						   "%s; those of %s hold",
 						   from->conflict->name, from->decl->name,
+						   hook_names[from->conflict_hook],
 						   from->conflict_interface, from->conflict->name));
 		else if (from->absent)
 			condition_set(&to->condition, STATE_WAITING, REASON_NETNS_ABSENT,

@@ -80,8 +80,10 @@ static void add_chain(struct planner *p, struct status *s, const struct chain *c
 
 void status_chains(struct planner *p, struct status *s)
 {
-	s->chains = arena_calloc(p->a, p->observed->interface_count, sizeof(*s->chains));
+	s->chains = arena_calloc(p->a, p->observed->interface_count + p->tc_chain_count,
+				 sizeof(*s->chains));
 	for (size_t i = 0; i < p->observed->interface_count; i++)
 		if (p->chains[i].attachments.n || live_is_ours(&p->chains[i].live))
 			add_chain(p, s, &p->chains[i]);
+	tc_status_chains(p, s);
 }

@@ -2,6 +2,7 @@
 /* The fake kernel's memory, the scenery that tests set up, and faults. */
 #include "fake/kern_fake_state.h"
 
+#include <linux/bpf.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,8 +17,10 @@ const struct kern_ops kern_fake_ops = {
 
 struct kern_fake *kern_fake_new(void)
 {
-	static const char *const features[] = { "bpf_link", "membarrier", "mount_beneath",
-						"tailcall", "unprivileged_map_access" };
+	static const char *const features[] = { "bpf_link",   "clsact",
+						"membarrier", "mount_beneath",
+						"tailcall",   "tc_tailcall",
+						"tcx",        "unprivileged_map_access" };
 	struct kern_fake *k = xnew(struct kern_fake);
 
 	k->a = arena_new();
@@ -183,6 +186,7 @@ struct fake_program *fake_add_program(struct kern_fake *k, const char *name)
 
 	p->id = k->next_id++;
 	p->name = arena_strdup(k->a, name);
+	p->type = BPF_PROG_TYPE_XDP;
 	return p;
 }
 
@@ -292,6 +296,8 @@ void kern_fake_remove_interface(struct kern_fake *k, const char *name)
 		if (k->links.v[l].id == at->link_id)
 			k->links.v[l].ifindex = 0;
 	if (at)
+		fake_tc_remove_interface(k, at);
+	if (at)
 		FAKE_REMOVE(&k->interfaces, (size_t)(at - k->interfaces.v));
 	fake_chain_gc(k);
 }
@@ -302,14 +308,18 @@ void kern_fake_rename_interface(struct kern_fake *k, const char *name, const cha
 	const char *colon = strrchr(to, ':');
 	const char *netns = colon ? arena_strndup(k->a, to, (size_t)(colon - to)) : NULL;
 
+	const bool moved = !str_eq(netns, at->o.netns);
+
 	/* Its number goes with it unless another interface has that there. */
-	if (!str_eq(netns, at->o.netns) && fake_find_ifindex(k, netns, at->o.ifindex))
+	if (moved && fake_find_ifindex(k, netns, at->o.ifindex))
 		at->o.ifindex = k->next_ifindex++;
 	at->o.name = arena_strdup(k->a, colon ? colon + 1 : to);
 	at->o.netns = netns;
 	for (size_t l = 0; at->link_id && l < k->links.n; l++)
 		if (k->links.v[l].id == at->link_id)
 			k->links.v[l].ifindex = at->o.ifindex;
+	if (moved)
+		fake_tc_move_interface(k, at);
 }
 
 void kern_fake_set_netns(struct kern_fake *k, const char *name, const char *same_as)

@@ -52,6 +52,25 @@ void kern_fake_empty_slot(struct kern_fake *k, uint32_t chain, uint32_t slot); /
 void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain);
 /* program NULL: all pins of the version go, else this one. */
 void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *program);
+/* Somebody else's TCX link, so far from the front. Returns the id of its program. */
+uint32_t kern_fake_tc_add_foreign(struct kern_fake *k, const char *interface,
+				  enum tc_direction direction, const char *program, size_t index);
+void kern_fake_tc_remove_foreign(struct kern_fake *k, const char *interface,
+				 enum tc_direction direction, uint32_t id);
+/* Likewise, in the moment before our next link is made there; NULL: and detaches it at once. */
+void kern_fake_tc_race(struct kern_fake *k, const char *interface, enum tc_direction direction,
+		       const char *program);
+/* Somebody else's filter; of the kind flower or u32 by that name, else of the kind bpf. */
+void kern_fake_tc_add_filter(struct kern_fake *k, const char *interface,
+			     enum tc_direction direction, const char *name, uint32_t priority);
+/* The qdisc is replaced by somebody; all filters go. */
+void kern_fake_tc_set_qdisc(struct kern_fake *k, const char *interface, enum tc_qdisc qdisc);
+/* Somebody detaches the link at this place of the list; its pin stays. Nothing beyond the end. */
+void kern_fake_tc_detach(struct kern_fake *k, const char *interface, enum tc_direction direction,
+			 size_t index);
+/* Our pin of it is removed, but somebody else holds the link. */
+void kern_fake_tc_unpin(struct kern_fake *k, const char *interface, enum tc_direction direction,
+			size_t index);
 void kern_fake_mount_foreign(struct kern_fake *k, const char *path); /* covers a mount of ours */
 void kern_fake_unmount_foreign(struct kern_fake *k, const char *path);
 /* A pin in a share changes under our hands; map 0: it is no map. */
@@ -77,12 +96,15 @@ void kern_fake_watch(struct kern_fake *k);
 const char *kern_fake_violations(struct kern_fake *k);
 
 /* As text, from a: what is ours, without ids (equal states give equal text); what is not. */
-const char *kern_fake_ours(const struct kern_fake *k, struct arena *a);
-const char *kern_fake_foreign(const struct kern_fake *k, struct arena *a);
+const char *kern_fake_ours(struct kern_fake *k, struct arena *a);
+const char *kern_fake_foreign(struct kern_fake *k, struct arena *a);
 /* Maps that a share or another object still has, though the object that they belong to is gone. */
 const char *kern_fake_dangling(const struct kern_fake *k, struct arena *a);
 /* Programs that an interface runs, in order: "fwd@eth0/redirect VERSION native", … */
 const char *kern_fake_chain(const struct kern_fake *k, struct arena *a, const char *interface);
+/* One direction as it is: "egress of eth0: foreign x dispatcher [a/p VERSION proceed 1] …" */
+const char *kern_fake_tc(struct kern_fake *k, struct arena *a, const char *interface,
+			 enum tc_direction direction);
 uint32_t kern_fake_root(const struct kern_fake *k, const char *interface);
 /* Namespaces with a record, by name, one per line. */
 const char *kern_fake_records(const struct kern_fake *k, struct arena *a);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* Every operation on the fake kernel, in the steps in which the real one does it. */
 #include <errno.h>
+#include <linux/bpf.h>
 #include <string.h>
 
 #include "fake/kern_fake_state.h"
@@ -20,7 +21,7 @@ void fake_begin(void *ctx)
 
 /* --- objects ---------------------------------------------------------------------------- */
 
-static bool is_seen(const struct kern_fake *k, const struct fake_interface *i)
+bool fake_is_seen(const struct kern_fake *k, const struct fake_interface *i)
 {
 	for (size_t n = 0; n < k->netns.n; n++)
 		if (str_eq(k->netns.v[n].name, i->o.netns))
@@ -32,21 +33,21 @@ static bool is_seen(const struct kern_fake *k, const struct fake_interface *i)
 static bool is_elsewhere(const struct kern_fake *k, uint32_t id)
 {
 	for (size_t i = 0; i < k->interfaces.n; i++)
-		if (k->interfaces.v[i].o.xdp_id == id && !is_seen(k, &k->interfaces.v[i]))
+		if (k->interfaces.v[i].o.xdp_id == id && !fake_is_seen(k, &k->interfaces.v[i]))
 			return true;
 	for (size_t i = 0; i < k->elsewhere.n; i++)
 		if (k->elsewhere.v[i] == id)
 			return true;
-	return false;
+	return fake_tc_is_attached(k, id, false);
 }
 
 /* To an interface that the last observation saw. */
 static bool is_attached(const struct kern_fake *k, uint32_t id)
 {
 	for (size_t i = 0; id && i < k->interfaces.n; i++)
-		if (k->interfaces.v[i].o.xdp_id == id && is_seen(k, &k->interfaces.v[i]))
+		if (k->interfaces.v[i].o.xdp_id == id && fake_is_seen(k, &k->interfaces.v[i]))
 			return true;
-	return false;
+	return fake_tc_is_attached(k, id, true);
 }
 
 static bool is_draining(const struct kern_fake *k, uint32_t id)
@@ -128,6 +129,7 @@ static void load_programs(struct kern_fake *k, const struct op_object *op, struc
 		p->ours = true;
 		p->instance = o->instance;
 		p->version = o->version;
+		p->type = e ? e->type : p->type;
 		p->frags = op->meta.frags && e && e->frags;
 		o->programs[i] = (struct fake_pin){ .name = p->name, .id = p->id };
 	}
@@ -201,6 +203,8 @@ void fake_chain_gc(struct kern_fake *k)
 	}
 }
 
+static const uint32_t hook_types[HOOK_COUNT] = { BPF_PROG_TYPE_XDP, BPF_PROG_TYPE_SCHED_CLS };
+
 static bool fill_slot(struct kern_fake *k, struct fake_chain *c, uint32_t slot,
 		      const struct program_ref *from, bool frags, struct op_result *ret)
 {
@@ -211,6 +215,9 @@ static bool fill_slot(struct kern_fake *k, struct fake_chain *c, uint32_t slot,
 		fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "MemberMissing",
 			    "%s/%s version %s is not pinned", from->instance, from->function,
 			    from->version);
+	else if (p->type != hook_types[c->meta.hook])
+		fake_violation(k, "%s/%s in a chain of %s", from->instance, from->function,
+			       hook_names[c->meta.hook]);
 	else if (p->frags != frags)
 		fake_refuse(ret, -EINVAL, FAILURE_KERNEL, "MemberRefused", "%s/%s differs in frags",
 			    from->instance, from->function);
@@ -329,7 +336,7 @@ static enum xdp_attached choose_mode(const struct fake_interface *i, const struc
 	}
 }
 
-static void drain(struct kern_fake *k, uint32_t id)
+void fake_drain(struct kern_fake *k, uint32_t id)
 {
 	const struct fake_chain *c = fake_find_chain(k, id);
 
@@ -350,7 +357,7 @@ static struct observed_link *find_link(struct kern_fake *k, uint32_t id)
 
 static void detach(struct kern_fake *k, struct fake_interface *i)
 {
-	drain(k, i->o.xdp_id);
+	fake_drain(k, i->o.xdp_id);
 	fake_detach(k, i);
 }
 
@@ -407,7 +414,7 @@ static void root_set(struct kern_fake *k, const struct op *op, struct op_result 
 		if (fake_step(k, describe(k, op)))
 			return;
 	}
-	drain(k, i->o.xdp_id);
+	fake_drain(k, i->o.xdp_id);
 	i->o.xdp_mode = i->o.xdp_id ? i->o.xdp_mode : choose_mode(i, r);
 	i->o.xdp_id = target;
 	if (op->kind == OP_LINK_SET && !i->link_id) {
@@ -453,7 +460,7 @@ static void link_remove(struct kern_fake *k, const struct op *op)
 		detach(k, i);
 		return;
 	}
-	drain(k, l->program_id);
+	fake_drain(k, l->program_id);
 	FAKE_REMOVE(&k->links, (size_t)(l - k->links.v));
 }
 
@@ -501,6 +508,10 @@ static void dispatch(struct kern_fake *k, const struct op *op, struct op_result 
 		break;
 	case OP_LINK_REMOVE:
 		link_remove(k, op);
+		break;
+	case OP_TC_SET:
+	case OP_TC_CLEAR:
+		fake_tc_apply(k, op, ret);
 		break;
 	case OP_GRACE:
 		k->draining.n = 0;

@@ -27,7 +27,7 @@ static void observe_object(const struct kern_fake *k, struct arena *a, const str
 			(struct observed_program){ .id = p->id,
 						   .name = arena_strdup(a, p->name),
 						   .tag = "0123456789abcdef",
-						   .type = BPF_PROG_TYPE_XDP };
+						   .type = p->type };
 	}
 	ret->maps = arena_calloc(a, o->map_count, sizeof(*ret->maps));
 	ret->map_count = o->map_count;
@@ -189,27 +189,40 @@ static void observe_netns(struct kern_fake *k, struct arena *a, const struct obs
 	ret->netns_count = list.n;
 }
 
+static void list_program(const struct kern_fake *k, struct arena *a, uint32_t id,
+			 struct observed *ret)
+{
+	const struct fake_program *p = fake_find_program(k, id);
+
+	if (p && !is_listed(ret, id))
+		ret->programs[ret->program_count++] =
+			(struct observed_program){ .id = id,
+						   .name = arena_strdup(a, p->name),
+						   .tag = "0123456789abcdef",
+						   .type = p->type,
+						   .ours = p->ours };
+}
+
 static void observe_interfaces(const struct kern_fake *k, struct arena *a, struct observed *ret)
 {
 	ret->interfaces = arena_calloc(a, k->interfaces.n, sizeof(*ret->interfaces));
-	ret->programs = arena_calloc(a, k->interfaces.n, sizeof(*ret->programs));
+	ret->programs = arena_calloc(a, k->programs.n, sizeof(*ret->programs));
 	for (size_t i = 0; i < k->interfaces.n; i++) {
-		const struct observed_interface *o = &k->interfaces.v[i].o;
-		const struct fake_program *p = fake_find_program(k, o->xdp_id);
+		const struct fake_interface *f = &k->interfaces.v[i];
 		struct observed_interface *to = &ret->interfaces[ret->interface_count];
 
-		if (o->netns && !is_seen(ret, o->netns))
+		if (f->o.netns && !is_seen(ret, f->o.netns))
 			continue;
 		ret->interface_count++;
-		*to = *o;
-		to->name = arena_strdup(a, o->name);
-		if (p && !is_listed(ret, p->id))
-			ret->programs[ret->program_count++] =
-				(struct observed_program){ .id = p->id,
-							   .name = arena_strdup(a, p->name),
-							   .tag = "0123456789abcdef",
-							   .type = BPF_PROG_TYPE_XDP,
-							   .ours = p->ours };
+		*to = f->o;
+		to->name = arena_strdup(a, f->o.name);
+		list_program(k, a, f->o.xdp_id, ret);
+		for (size_t d = 0; d < TC_DIRECTION_COUNT; d++) {
+			for (size_t n = 0; n < f->tc[d].links.n; n++)
+				list_program(k, a, f->tc[d].links.v[n].id, ret);
+			for (size_t n = 0; n < f->tc[d].filters.n; n++)
+				list_program(k, a, f->tc[d].filters.v[n].id, ret);
+		}
 	}
 	sort(ret->interfaces, ret->interface_count, sizeof(*ret->interfaces), by_ifindex);
 	sort(ret->programs, ret->program_count, sizeof(*ret->programs), by_program);
@@ -265,6 +278,7 @@ int fake_observe(void *ctx, struct arena *a, const struct observe_request *want,
 	observe_chains(k, a, ret);
 	observe_netns(k, a, want, ret);
 	observe_interfaces(k, a, ret);
+	fake_tc_observe(k, a, want, ret);
 	observe_mounts(k, a, want, ret);
 	observe_names(k, a, want, ret);
 	ret->links = arena_dup(a, k->links.v, k->links.n * sizeof(*k->links.v));
@@ -377,7 +391,21 @@ static const char *format_object(const struct kern_fake *k, struct arena *a,
 	return text;
 }
 
-const char *kern_fake_ours(const struct kern_fake *k, struct arena *a)
+static void add_tc(struct kern_fake *k, struct arena *a, struct lines *l,
+		   const char *(*describe)(struct kern_fake *k, struct arena *a,
+					   const struct fake_interface *i,
+					   enum tc_direction direction))
+{
+	for (size_t i = 0; i < k->interfaces.n; i++)
+		for (enum tc_direction d = 0; d < TC_DIRECTION_COUNT; d++) {
+			const char *text = describe(k, a, &k->interfaces.v[i], d);
+
+			if (text)
+				*LIST_ADD(a, &l->list) = text;
+		}
+}
+
+const char *kern_fake_ours(struct kern_fake *k, struct arena *a)
 {
 	struct lines l = { 0 };
 
@@ -391,15 +419,19 @@ const char *kern_fake_ours(const struct kern_fake *k, struct arena *a)
 			*LIST_ADD(a, &l.list) = arena_printf(
 				a, "root %s %s", fake_label(a, &k->interfaces.v[i]),
 				kern_fake_chain(k, a, fake_label(a, &k->interfaces.v[i])));
+	add_tc(k, a, &l, fake_tc_ours);
 	for (size_t i = 0; i < k->links.n; i++)
-		*LIST_ADD(a, &l.list) = arena_printf(a, "link on %u", k->links.v[i].ifindex);
+		/* How many links of tc there are depends on the form of the chains. */
+		if (k->links.v[i].hook == HOOK_XDP || !k->links.v[i].ifindex)
+			*LIST_ADD(a, &l.list) =
+				arena_printf(a, "link on %u", k->links.v[i].ifindex);
 	for (size_t i = 0; i < k->mounts.n; i++)
 		if (k->mounts.v[i].o.ours)
 			*LIST_ADD(a, &l.list) = format_mount(k, a, &k->mounts.v[i]);
 	return join(a, &l);
 }
 
-const char *kern_fake_foreign(const struct kern_fake *k, struct arena *a)
+const char *kern_fake_foreign(struct kern_fake *k, struct arena *a)
 {
 	struct lines l = { 0 };
 
@@ -411,6 +443,7 @@ const char *kern_fake_foreign(const struct kern_fake *k, struct arena *a)
 							     o->netns ? o->netns : "", o->ifindex,
 							     o->xdp_id, o->xdp_mode);
 	}
+	add_tc(k, a, &l, fake_tc_foreign);
 	for (size_t i = 0; i < k->mounts.n; i++)
 		if (!k->mounts.v[i].o.ours || k->mounts.v[i].o.covered)
 			*LIST_ADD(a, &l.list) = arena_printf(a, "mount %s", k->mounts.v[i].o.path);

@@ -9,6 +9,7 @@
 struct fake_program {
 	uint32_t id;
 	const char *name, *instance, *version;
+	uint32_t type;
 	bool frags;
 	bool ours; /* it carries the mark that outlives its pins */
 };
@@ -38,8 +39,27 @@ struct fake_chain {
 	uint32_t *slots;
 };
 
+/* An entry of a TCX list, or a filter of clsact. */
+struct fake_tc_program {
+	uint32_t id;      /* 0: a filter of another kind than bpf */
+	uint32_t link_id; /* TCX */
+	uint32_t priority, handle;
+	const char *name; /* of a filter */
+	bool ours;        /* a filter with our mark; links have a record in kern_fake.links */
+};
+
+struct fake_tc {
+	LIST(struct fake_tc_program) links;
+	uint64_t changes; /* of the list so far */
+	LIST(struct fake_tc_program) filters;
+	bool race;         /* somebody attaches something just before our next link, … */
+	const char *racer; /* … and detaches it at once if this is NULL */
+};
+
 struct fake_interface {
 	struct observed_interface o;
+	struct fake_tc tc[TC_DIRECTION_COUNT];
+	enum tc_qdisc qdisc;
 	uint32_t serial;  /* its own, wherever it goes */
 	uint32_t link_id; /* the root's, 0: by netlink */
 	bool refuses_native;
@@ -61,6 +81,7 @@ struct fake_mount {
 /* Something that is there at one step: a program on an interface, a loaded object, a published map. */
 struct fake_presence {
 	uint32_t interface; /* serial number, 0: not on one */
+	enum hook hook;
 	const char *what;
 };
 
@@ -146,6 +167,22 @@ void fake_take_snapshot(struct kern_fake *k, const char *when);
 /* ret says why not. */
 void fake_refuse(struct op_result *ret, int code, enum failure_class class, const char *reason,
 		 const char *fmt, ...) printf_like(5, 6);
+/* It left a root, a slot or a list; with it, if it is a dispatcher, its members. */
+void fake_drain(struct kern_fake *k, uint32_t id);
+void fake_tc_apply(struct kern_fake *k, const struct op *op, struct op_result *ret);
+void fake_tc_observe(struct kern_fake *k, struct arena *a, const struct observe_request *want,
+		     struct observed *ret);
+void fake_tc_remove_interface(struct kern_fake *k, const struct fake_interface *i);
+/* To an interface that the last observation saw, or to one that it did not see. */
+bool fake_tc_is_attached(const struct kern_fake *k, uint32_t id, bool seen);
+bool fake_is_seen(const struct kern_fake *k, const struct fake_interface *i);
+/* It has another number, and another namespace. */
+void fake_tc_move_interface(struct kern_fake *k, struct fake_interface *i);
+/* Lines for kern_fake_ours() and kern_fake_foreign(); NULL: nothing there. */
+const char *fake_tc_ours(struct kern_fake *k, struct arena *a, const struct fake_interface *i,
+			 enum tc_direction direction);
+const char *fake_tc_foreign(struct kern_fake *k, struct arena *a, const struct fake_interface *i,
+			    enum tc_direction direction);
 void fake_share_apply(struct kern_fake *k, const struct op *op, struct op_result *ret);
 int fake_observe(void *ctx, struct arena *a, const struct observe_request *want,
 		 struct observed *ret, struct error *e);

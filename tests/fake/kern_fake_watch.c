@@ -23,6 +23,42 @@ static void add_running(struct kern_fake *k, const struct fake_interface *i, uin
 		};
 }
 
+static void add_tc_program(struct kern_fake *k, const struct fake_interface *i,
+			   enum tc_direction direction, uint32_t id, struct fake_snapshot *ret)
+{
+	const struct fake_program *p = fake_find_program(k, id);
+
+	if (p && p->instance)
+		*add(k, ret) = (struct fake_presence){
+			.interface = i->serial,
+			.hook = HOOK_TC,
+			.what = arena_printf(k->a, "%s/%s on %s of %s", p->instance, p->name,
+					     tc_direction_names[direction], i->o.name),
+		};
+}
+
+static void add_tc(struct kern_fake *k, const struct fake_interface *i, enum tc_direction direction,
+		   uint32_t id, struct fake_snapshot *ret)
+{
+	const struct fake_chain *c = fake_find_chain(k, id);
+
+	if (!c)
+		add_tc_program(k, i, direction, id, ret);
+	for (size_t s = 0; c && s < c->meta.member_count; s++)
+		add_tc_program(k, i, direction, c->slots[s], ret);
+}
+
+static void add_place(struct kern_fake *k, const struct fake_interface *i,
+		      enum tc_direction direction, struct fake_snapshot *ret)
+{
+	const struct fake_tc *t = &i->tc[direction];
+
+	for (size_t n = 0; n < t->links.n; n++)
+		add_tc(k, i, direction, t->links.v[n].id, ret);
+	for (size_t n = 0; n < t->filters.n; n++)
+		add_tc(k, i, direction, t->filters.v[n].id, ret);
+}
+
 static void add_chain(struct kern_fake *k, const struct fake_interface *i,
 		      struct fake_snapshot *ret)
 {
@@ -56,8 +92,11 @@ void fake_take_snapshot(struct kern_fake *k, const char *when)
 	struct fake_snapshot *s = LIST_ADD(k->a, &k->trace);
 
 	s->when = arena_strdup(k->a, when);
-	for (size_t i = 0; i < k->interfaces.n; i++)
+	for (size_t i = 0; i < k->interfaces.n; i++) {
 		add_chain(k, &k->interfaces.v[i], s);
+		add_place(k, &k->interfaces.v[i], TC_INGRESS, s);
+		add_place(k, &k->interfaces.v[i], TC_EGRESS, s);
+	}
 	for (size_t i = 0; i < k->objects.n; i++)
 		add_object(k, &k->objects.v[i], s);
 	for (size_t i = 0; i < k->mounts.n; i++)
@@ -87,7 +126,7 @@ static bool may_have_gap(const struct kern_fake *k, const struct fake_presence *
 {
 	const struct fake_interface *at = fake_find_serial(k, what->interface);
 
-	return what->interface && (!at || at->gap);
+	return what->interface && (!at || (at->gap && what->hook == HOOK_XDP));
 }
 
 static void check_presence(struct kern_fake *k, const struct fake_presence *what)

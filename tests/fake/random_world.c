@@ -61,6 +61,7 @@ static struct elf_program programs[WORLD_PROGRAMS] = {
 	  .section = "xdp",
 	  .type = BPF_PROG_TYPE_XDP,
 	  .expected_attach_type = BPF_XDP },
+	{ .name = "t", .section = "tc", .type = BPF_PROG_TYPE_SCHED_CLS },
 };
 
 static struct elf_map plain_maps[] = {
@@ -101,6 +102,7 @@ static struct elf_program frags_programs[WORLD_PROGRAMS] = {
 	  .type = BPF_PROG_TYPE_XDP,
 	  .expected_attach_type = BPF_XDP,
 	  .frags = true },
+	{ .name = "t", .section = "tc", .type = BPF_PROG_TYPE_SCHED_CLS },
 };
 
 static const struct elf_object frags_elf = { .license = "GPL",
@@ -140,19 +142,24 @@ static const struct object_source *source_of(struct world *w, size_t object)
 
 /* --- as YAML ---------------------------------------------------------------------------------- */
 
-static void write_constraint(struct strbuf *b, const char *key, int object)
+static void write_constraint(struct strbuf *b, const char *key, int object, bool tc)
 {
 	if (object >= 0)
-		strbuf_addf(b, ", %s: [%s/p]", key, object_names[object]);
+		strbuf_addf(b, ", %s: [%s/%s]", key, object_names[object], tc ? "t" : "p");
 }
 
-static void write_attach(struct strbuf *b, const struct world_attach *at)
+static void write_attach(struct strbuf *b, const struct world_attach *at, bool tc)
 {
-	strbuf_addf(b, "          - {xdp: {interface: %s}, priority: %u, on_missing: %s%s",
-		    selectors[at->selector], at->priority, on_missing_names[at->on_missing],
-		    at->passes_drop ? ", proceed_on: [pass, drop]" : "");
-	write_constraint(b, "before", at->before);
-	write_constraint(b, "after", at->after);
+	strbuf_addf(b, "          - {%s: {interface: %s", tc ? "tc" : "xdp",
+		    selectors[at->selector]);
+	if (tc)
+		strbuf_addf(b, ", direction: %s", tc_direction_names[at->direction]);
+	strbuf_addf(b, "}, priority: %u, on_missing: %s", at->priority,
+		    on_missing_names[at->on_missing]);
+	if (at->passes_drop)
+		strbuf_addf(b, ", proceed_on: [%s]", tc ? "next, ok" : "pass, drop");
+	write_constraint(b, "before", at->before, tc);
+	write_constraint(b, "after", at->after, tc);
 	strbuf_add(b, "}\n");
 }
 
@@ -179,7 +186,7 @@ static void write_object(struct strbuf *b, const struct world *w, size_t i)
 		}
 		strbuf_addf(b, "      %s:\n        attach:\n", programs[p].name);
 		for (size_t k = 0; k < o->attaches[p]; k++)
-			write_attach(b, &o->attach[p][k]);
+			write_attach(b, &o->attach[p][k], p == WORLD_TC);
 	}
 }
 
@@ -230,9 +237,10 @@ static void write_all(struct world *w, struct texts *t)
 	cleanup(strbuf_done) struct strbuf b = { 0 };
 
 	strbuf_addf(&b,
-		    "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s}}\n"
+		    "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s}, "
+		    "tc: {mechanism: %s}}\n"
 		    "  pods: {select: [{name: \"eth*\"}], netns: blue}\n",
-		    w->exclusive ? "true" : "false");
+		    w->exclusive ? "true" : "false", tc_mechanism_names[w->tc]);
 	add_text(w, t, "interfaces.yaml", &b);
 	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
 		if (!w->objects[i].declared)
@@ -298,6 +306,7 @@ static void change_attach(struct world *w, size_t object, struct world_attach *a
 		.selector = (unsigned int)world_random(w, ARRAY_SIZE(selectors)),
 		.priority = priorities[world_random(w, ARRAY_SIZE(priorities))],
 		.passes_drop = one_in(w, 4),
+		.direction = (enum tc_direction)world_random(w, TC_DIRECTION_COUNT),
 		.on_missing = (enum on_missing)world_random(w, ON_MISSING_COUNT),
 		.before = -1,
 		.after = -1,
@@ -370,7 +379,7 @@ static void toggle_interface(struct world *w, size_t i)
 	const char *colon = strchr(interface_names[i], ':');
 
 	w->interfaces[i] = !w->interfaces[i];
-	w->foreign[i] = false;
+	w->foreign[i] = w->ingress_qdisc[i] = false;
 	if (w->interfaces[i])
 		kern_fake_set_interface(w->kernel,
 					&(struct observed_interface){
@@ -396,13 +405,45 @@ static void toggle_foreign(struct world *w, size_t i)
 		kern_fake_detach(w->kernel, interface_names[i]);
 }
 
+/* Who has what is attached, and in what form, is for others to change as well. */
+static void meddle_with_tc(struct world *w, const char *interface, bool *ingress_qdisc)
+{
+	enum tc_direction d = (enum tc_direction)world_random(w, TC_DIRECTION_COUNT);
+	size_t index = world_random(w, 4);
+
+	switch (world_random(w, 6)) {
+	case 0:
+		kern_fake_tc_detach(w->kernel, interface, d, index);
+		break;
+	case 1:
+		kern_fake_tc_unpin(w->kernel, interface, d, index);
+		break;
+	case 2:
+		kern_fake_tc_add_filter(w->kernel, interface, d, "somebody", 10);
+		*ingress_qdisc &= d == TC_INGRESS;
+		break;
+	case 3:
+		/* What ran before by another mechanism stays, and so decides. */
+		*ingress_qdisc = w->kind != WORLD_PURE && one_in(w, 2);
+		kern_fake_tc_set_qdisc(w->kernel, interface,
+				       *ingress_qdisc ? TC_QDISC_INGRESS : TC_QDISC_NONE);
+		break;
+	case 4:
+		kern_fake_tc_race(w->kernel, interface, d, NULL);
+		break;
+	default:
+		(void)kern_fake_tc_add_foreign(w->kernel, interface, d, "someone", index);
+		break;
+	}
+}
+
 /* What was in a namespace goes with it; a new one of the name is empty. */
 static void renew_namespace(struct world *w)
 {
 	kern_fake_remove_netns(w->kernel, NETNS);
 	for (size_t i = 0; i < WORLD_INTERFACES; i++)
 		if (strchr(interface_names[i], ':'))
-			w->interfaces[i] = w->foreign[i] = false;
+			w->interfaces[i] = w->foreign[i] = w->ingress_qdisc[i] = false;
 	kern_fake_set_netns(w->kernel, NETNS, NULL);
 }
 
@@ -411,13 +452,19 @@ static void meddle(struct world *w)
 	size_t i = world_random(w, WORLD_INTERFACES);
 	size_t object = world_random(w, PER_INTERFACE);
 
-	switch (world_random(w, 7)) {
+	switch (world_random(w, 10)) {
 	case 0:
 	case 1:
 		toggle_interface(w, i);
 		break;
 	case 6:
 		renew_namespace(w);
+		break;
+	case 7:
+	case 8:
+	case 9:
+		if (w->interfaces[i])
+			meddle_with_tc(w, interface_names[i], &w->ingress_qdisc[i]);
 		break;
 	case 2:
 		toggle_foreign(w, i);
@@ -435,7 +482,8 @@ static void meddle(struct world *w)
 	default:
 		/* A lost pin leads to versions of other names, and with them to another end. */
 		if (w->kind != WORLD_PURE)
-			kern_fake_lose_pin(w->kernel, object_names[object], "p");
+			kern_fake_lose_pin(w->kernel, object_names[object],
+					   one_in(w, 2) ? "p" : "t");
 		break;
 	}
 }
@@ -450,6 +498,8 @@ void world_change(struct world *w, bool calm)
 		change_share(w, world_random(w, WORLD_SHARES));
 	if (w->kind != WORLD_PURE && one_in(w, 6))
 		w->exclusive = !w->exclusive;
+	if (one_in(w, 5))
+		w->tc = (enum tc_mechanism)world_random(w, TC_MECHANISM_COUNT);
 	if (!calm && one_in(w, 2))
 		meddle(w);
 	world_declare(w, 0);
@@ -502,7 +552,7 @@ void world_init_fresh(struct world *fresh, const struct world *w)
 	*fresh = *w;
 	setup(fresh);
 	for (size_t i = 0; i < WORLD_INTERFACES; i++) {
-		fresh->interfaces[i] = fresh->foreign[i] = false;
+		fresh->interfaces[i] = fresh->foreign[i] = fresh->ingress_qdisc[i] = false;
 		if (w->interfaces[i])
 			toggle_interface(fresh, i);
 		if (w->foreign[i])

@@ -2,7 +2,7 @@
 /*
  * A node whose configuration and surroundings change at random, but equally for equal seeds:
  * objects with instances, constraints and maps of each other, shares, interfaces that come and go,
- * people who detach programs and remove pins. What it declares is written as YAML and goes
+ * people who detach programs, remove pins and attach theirs among ours. What it declares is written as YAML and goes
  * through the real configuration layer.
  */
 #pragma once
@@ -11,13 +11,15 @@
 
 #define WORLD_OBJECTS    6
 #define WORLD_SHARES     2
-#define WORLD_PROGRAMS   2
+#define WORLD_PROGRAMS   3 /* the last one is for tc */
+#define WORLD_TC         (WORLD_PROGRAMS - 1)
 #define WORLD_ATTACHES   2
 #define WORLD_INTERFACES 6
 
 struct world_attach {
 	unsigned int selector, priority;
-	bool passes_drop;
+	bool passes_drop; /* tc: ok */
+	enum tc_direction direction;
 	enum on_missing on_missing;
 	int before, after; /* index of an object, -1: none */
 };
@@ -62,6 +64,8 @@ struct world {
 	bool interfaces[WORLD_INTERFACES];
 	bool foreign[WORLD_INTERFACES];
 	bool exclusive;
+	enum tc_mechanism tc;
+	bool ingress_qdisc[WORLD_INTERFACES];
 };
 
 void world_init(struct world *w, uint64_t seed, enum world_kind kind);

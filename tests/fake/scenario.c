@@ -153,9 +153,9 @@ static int do_program(struct scenario *s)
 	p->name = arena_strdup(s->a, word(s, 1));
 	p->frags = flag(s, "frags");
 	p->needed = flag(s, "needed");
-	p->section = p->frags ? "xdp.frags" : "xdp";
-	p->type = BPF_PROG_TYPE_XDP;
-	p->expected_attach_type = BPF_XDP;
+	p->section = flag(s, "tc") ? "tc" : p->frags ? "xdp.frags" : "xdp";
+	p->type = flag(s, "tc") ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
+	p->expected_attach_type = flag(s, "tc") ? 0 : BPF_XDP;
 	for (size_t i = 0; i < used.n; i++) {
 		const struct elf_map *m = elf_find_map(elf, used.v[i]);
 
@@ -295,6 +295,12 @@ static int do_feature(struct scenario *s)
 	return 0;
 }
 
+static int do_feature_back(struct scenario *s)
+{
+	kern_fake_set_feature(s->kernel, word(s, 1), true, NULL);
+	return 0;
+}
+
 static int do_no_bpffs(struct scenario *s)
 {
 	kern_fake_set_bpffs(s->kernel, false, false);
@@ -354,6 +360,71 @@ static int do_user(struct scenario *s)
 							       .id = number(s, 2),
 							       .primary_gid = number(s, 3),
 							       .shared_group = flag(s, "shared") });
+	return 0;
+}
+
+/* --- tc ------------------------------------------------------------------------------------------ */
+
+static enum tc_direction direction(const struct scenario *s)
+{
+	return str_eq(word(s, 2), tc_direction_names[TC_EGRESS]) ? TC_EGRESS : TC_INGRESS;
+}
+
+static int do_tc_link(struct scenario *s)
+{
+	(void)kern_fake_tc_add_foreign(s->kernel, word(s, 1), direction(s), word(s, 3),
+				       s->n > 4 ? number(s, 4) : SIZE_MAX);
+	return 0;
+}
+
+static int do_tc_race(struct scenario *s)
+{
+	kern_fake_tc_race(s->kernel, word(s, 1), direction(s), word(s, 3));
+	return 0;
+}
+
+static int do_tc_filter(struct scenario *s)
+{
+	kern_fake_tc_add_filter(s->kernel, word(s, 1), direction(s), word(s, 3), number(s, 4));
+	return 0;
+}
+
+static int do_tc_qdisc(struct scenario *s)
+{
+	enum tc_qdisc qdisc = TC_QDISC_NONE;
+
+	if (str_eq(word(s, 2), "ingress"))
+		qdisc = TC_QDISC_INGRESS;
+	else if (str_eq(word(s, 2), "clsact"))
+		qdisc = TC_QDISC_CLSACT;
+	kern_fake_tc_set_qdisc(s->kernel, word(s, 1), qdisc);
+	return 0;
+}
+
+static int do_tc_detach(struct scenario *s)
+{
+	kern_fake_tc_detach(s->kernel, word(s, 1), direction(s), number(s, 3));
+	return 0;
+}
+
+static int do_tc_unpin(struct scenario *s)
+{
+	kern_fake_tc_unpin(s->kernel, word(s, 1), direction(s), number(s, 3));
+	return 0;
+}
+
+static int do_tc_state(struct scenario *s)
+{
+	for (enum tc_direction d = 0; d < TC_DIRECTION_COUNT; d++)
+		strbuf_addf(s->out, "  %s\n", kern_fake_tc(s->kernel, s->a, word(s, 1), d));
+	return 0;
+}
+
+static int do_tc_mechanism(struct scenario *s)
+{
+	for (enum tc_mechanism m = 0; m < TC_MECHANISM_COUNT; m++)
+		if (str_eq(tc_mechanism_names[m], word(s, 1)))
+			s->settings.tc.mechanism = m;
 	return 0;
 }
 
@@ -612,6 +683,7 @@ static const struct command {
 	{ "empty-slot", do_empty_slot, 2 },
 	{ "fail", do_fail, 3 },
 	{ "feature", do_feature, 1 },
+	{ "feature-back", do_feature_back, 1 },
 	{ "foreign", do_foreign, 3 },
 	{ "group", do_group, 2 },
 	{ "host", do_host, 1 },
@@ -639,6 +711,14 @@ static const struct command {
 	{ "restart", do_restart, 0 },
 	{ "resume", do_resume, 0 },
 	{ "suspend", do_suspend, 0 },
+	{ "tc-detach", do_tc_detach, 3 },
+	{ "tc-filter", do_tc_filter, 4 },
+	{ "tc-link", do_tc_link, 3 },
+	{ "tc-mechanism", do_tc_mechanism, 1 },
+	{ "tc-qdisc", do_tc_qdisc, 2 },
+	{ "tc-race", do_tc_race, 3 },
+	{ "tc-state", do_tc_state, 1 },
+	{ "tc-unpin", do_tc_unpin, 3 },
 	{ "unmount", do_unmount, 1 },
 	{ "user", do_user, 3 },
 };

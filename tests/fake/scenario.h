@@ -6,7 +6,7 @@
  *
  *   elf FILE CONTENT            an object file; a repetition replaces it
  *     map NAME TYPE
- *     program NAME [frags] [needed] [maps=A,B]
+ *     program NAME [frags] [tc] [needed] [maps=A,B]
  *   interface NAME [driver=D] [kind=K] [mac=M] [group=N] [physical] [loopback] [alt=A]
  *       [master=IFINDEX:KIND] [xdp] [no-native] [ifindex=N]
  *       NAME is "eth0", or in another namespace "blue:eth0", here and below
@@ -17,7 +17,14 @@
  *   elsewhere NAME              its root is also in use where nobody looks
  *   empty-slot NAME SLOT        lose-pin INSTANCE [PROGRAM]    lose-chain NAME
  *   feature NAME DETAIL…        is not available, because
+ *   feature-back NAME           it is available again
  *   no-bpffs
+ *   tc-link NAME DIRECTION PROGRAM [INDEX]     someone else's TCX link; tc-race: just before our next
+ *   tc-filter NAME DIRECTION FILTER PRIORITY   someone else's (of the kind bpf, or flower, u32)
+ *   tc-qdisc NAME ingress|clsact|none          all filters go
+ *   tc-detach NAME DIRECTION INDEX             someone detaches what is there in the TCX list
+ *   tc-unpin NAME DIRECTION INDEX              our pin goes, but someone else holds the link
+ *   tc-mechanism auto|tcx|clsact               of the settings
  *   host NAME    kernel X.Y.Z   label KEY VALUE
  *   mass-removal PERCENT LEAST  mode native|generic|…
  *   group NAME GID              user NAME UID GID [shared]
@@ -30,7 +37,7 @@
  *   invalid FILE                it is invalid and no good version of it is known
  *   plan FILE…                  `apply FILE…` until nothing moves; without files: those of before
  *   confirm  suspend  resume  purge    `apply` with it
- *   kernel-state                what is in the kernel
+ *   kernel-state                what is in the kernel;  `tc-state NAME` who runs there, in order
  */
 #pragma once
 

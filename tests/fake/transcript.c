@@ -31,8 +31,11 @@ static void add_condition(struct strbuf *out, const struct condition_status *c)
 static void add_attachment(struct strbuf *out, const struct status_program *p,
 			   const struct status_attachment *at)
 {
-	strbuf_addf(out, "    %s on %s%s%s", p->name, at->netns ? at->netns : "",
-		    at->netns ? ":" : "", at->interface ? at->interface : at->selector);
+	strbuf_addf(out, "    %s on ", p->name);
+	if (at->hook == HOOK_TC)
+		strbuf_addf(out, "%s of ", tc_direction_names[at->direction]);
+	strbuf_addf(out, "%s%s%s", at->netns ? at->netns : "", at->netns ? ":" : "",
+		    at->interface ? at->interface : at->selector);
 	if (at->position >= 0)
 		strbuf_addf(out, " at %d, %s", at->position, mechanism_names[at->mechanism]);
 	strbuf_add(out, ": ");
@@ -54,9 +57,17 @@ static void add_chain(struct strbuf *out, struct arena *a, const struct status_c
 {
 	static const char *const modes[] = { "none", "native", "generic", "offload", "several" };
 
-	strbuf_addf(out, "  chain %s%s%s, %s, %s%s:", c->netns ? c->netns : "", c->netns ? ":" : "",
-		    c->interface, mechanism_names[c->mechanism], modes[c->mode],
-		    c->exclusive ? ", exclusive" : "");
+	strbuf_add(out, "  chain ");
+	if (c->hook == HOOK_TC)
+		strbuf_addf(out, "%s of ", tc_direction_names[c->direction]);
+	strbuf_addf(out, "%s%s%s, %s", c->netns ? c->netns : "", c->netns ? ":" : "", c->interface,
+		    mechanism_names[c->mechanism]);
+	if (c->hook == HOOK_TC)
+		strbuf_addf(out, "%s%s%s:", c->mechanism_reason ? " " : "",
+			    c->mechanism_reason ? c->mechanism_reason : "",
+			    c->dispatcher_id ? ", dispatcher" : "");
+	else
+		strbuf_addf(out, ", %s%s:", modes[c->mode], c->exclusive ? ", exclusive" : "");
 	for (size_t i = 0; i < c->member_count; i++) {
 		const struct status_member *m = &c->members[i];
 
@@ -65,9 +76,9 @@ static void add_chain(struct strbuf *out, struct arena *a, const struct status_c
 			    m->ours   ? "ours" :
 					"foreign",
 			    m->program ? m->program : "?");
-		if (!m->id)
+		if (!m->id && m->object)
 			strbuf_add(out, " (empty)");
-		if (m->object && m->proceed_on != XDP_VERDICTS_DEFAULT)
+		if (m->object && m->proceed_on != verdicts_default(c->hook))
 			strbuf_addf(out, " (%s)", verdicts_format(a, c->hook, m->proceed_on));
 	}
 	strbuf_add(out, "\n");

@@ -166,7 +166,7 @@ static void order_is_independent_of_the_order_given(void **state)
 		slot_of("a", 20, NULL),
 	};
 	struct fixture *f = *state;
-	uint32_t cyclic;
+	uint64_t cyclic;
 
 	/* All 24 permutations, by the digits of a number in the factorial system. */
 	for (size_t number = 0; number < 24; number++) {
@@ -199,7 +199,7 @@ static void cycle_names_its_members_only(void **state)
 		slot_of("d", 40, NULL),
 	};
 	struct fixture *f = *state;
-	uint32_t cyclic;
+	uint64_t cyclic;
 
 	assert_string_equal(slots_order(f->a, v, 4, &cyclic), "a/p before b/p before a/p");
 	assert_int_equal(cyclic, 3);
@@ -213,7 +213,7 @@ static void a_member_before_itself_is_a_cycle(void **state)
 	struct attachment at = { .decl = &decl };
 	struct slot v[] = { slot_of("a", 10, &at) };
 	struct fixture *f = *state;
-	uint32_t cyclic;
+	uint64_t cyclic;
 
 	assert_string_equal(slots_order(f->a, v, 1, &cyclic), "a/p before a/p");
 }
@@ -222,7 +222,7 @@ static void sixteen_members_can_be_ordered(void **state)
 {
 	struct slot v[LIMIT_CHAIN_TAILCALL];
 	struct fixture *f = *state;
-	uint32_t cyclic;
+	uint64_t cyclic;
 
 	for (size_t i = 0; i < LIMIT_CHAIN_TAILCALL; i++)
 		v[i] = slot_of(arena_printf(f->a, "%c", (char)('p' - i)), 10, NULL);
