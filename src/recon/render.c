@@ -83,7 +83,12 @@ static void add_interface(struct strbuf *b, const json_t *j)
 	strbuf_add(b, get_text(j, "interface"));
 }
 
-/* "eth0:0 eth1:2": interface and position of each attachment that is in a chain. */
+static bool is_tc(const json_t *j)
+{
+	return str_eq(get_text(j, "hook"), hook_names[HOOK_TC]);
+}
+
+/* "eth0:0 eth1/egress:2": interface, direction and position of each attachment that is in a chain. */
 static void add_places(struct strbuf *b, const json_t *object)
 {
 	const json_t *program, *attachment;
@@ -95,7 +100,8 @@ static void add_places(struct strbuf *b, const json_t *object)
 				continue;
 			strbuf_add(b, b->len ? " " : "");
 			add_interface(b, attachment);
-			strbuf_addf(b, ":%" JSON_INTEGER_FORMAT,
+			strbuf_addf(b, "%s%s:%" JSON_INTEGER_FORMAT, is_tc(attachment) ? "/" : "",
+				    is_tc(attachment) ? get_text(attachment, "direction") : "",
 				    get_number(attachment, "position"));
 		}
 	}
@@ -296,7 +302,7 @@ static void render_member(const json_t *m, bool last, struct strbuf *out)
 	if (has_value(m, "id"))
 		strbuf_addf(out, "  program id %" JSON_INTEGER_FORMAT, get_number(m, "id"));
 	else
-		strbuf_add(out, "  not loaded");
+		strbuf_add(out, has_value(m, "object") ? "  not loaded" : "  a filter without BPF");
 	if (str_eq(get_text(m, "owner"), "foreign"))
 		strbuf_add(out, "  foreign");
 	add_runs(out, m);
@@ -318,14 +324,24 @@ static void render_chain(const json_t *c, struct strbuf *out)
 	if (has_value(c, "ifindex"))
 		strbuf_addf(out, " (ifindex %" JSON_INTEGER_FORMAT ")", get_number(c, "ifindex"));
 	strbuf_addf(out, ": %s", get_text(c, "hook"));
+	if (is_tc(c))
+		strbuf_addf(out, " %s", get_text(c, "direction"));
 	if (has_value(c, "mode"))
 		strbuf_addf(out, ", %s mode", get_text(c, "mode"));
 	if (has_value(c, "mechanism"))
 		strbuf_addf(out, ", mechanism %s", get_text(c, "mechanism"));
 	if (json_is_true(json_object_get(c, "exclusive")))
 		strbuf_add(out, ", exclusive");
+	if (has_value(c, "mechanism_reason"))
+		strbuf_addf(out, "\n    %s: %s", get_text(c, "mechanism_reason"),
+			    get_text(c, "mechanism_message"));
 	strbuf_add(out, "\n\n        | packets\n        v\n");
-	if (has_value(c, "dispatcher_id")) {
+	if (has_value(c, "dispatcher_id") && is_tc(c)) {
+		strbuf_addf(out, "    [ ours in a dispatcher, program id %" JSON_INTEGER_FORMAT,
+			    get_number(c, "dispatcher_id"));
+		add_runs(out, c);
+		strbuf_add(out, " ]\n        |\n");
+	} else if (has_value(c, "dispatcher_id")) {
 		strbuf_addf(out, "    [ dispatcher, program id %" JSON_INTEGER_FORMAT " ]",
 			    get_number(c, "dispatcher_id"));
 		add_runs(out, c);
@@ -333,7 +349,10 @@ static void render_chain(const json_t *c, struct strbuf *out)
 	}
 	json_array_foreach(members, i, m)
 		render_member(m, i + 1 == json_array_size(members), out);
-	strbuf_add(out, "        v\n    the last verdict stands: pass goes to the kernel\n");
+	strbuf_add(out,
+		   is_tc(c) ? "        v\n    next goes on: to filters of clsact behind TCX, "
+			      "then to the kernel\n" :
+			      "        v\n    the last verdict stands: pass goes to the kernel\n");
 }
 
 static void render_condition(const json_t *j, struct strbuf *out)
@@ -373,7 +392,8 @@ static void render_program(const json_t *p, struct strbuf *out)
 			    get_text(row, "tag"));
 	strbuf_add(out, "\n");
 	json_array_foreach(json_object_get(p, "attachments"), i, row) {
-		strbuf_addf(out, "    %s on ", get_text(row, "hook"));
+		strbuf_addf(out, "    %s%s%s on ", get_text(row, "hook"), is_tc(row) ? " " : "",
+			    is_tc(row) ? get_text(row, "direction") : "");
 		if (has_value(row, "interface"))
 			add_interface(out, row);
 		else

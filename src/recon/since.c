@@ -53,7 +53,10 @@ static void collect_object(struct collector *c, struct status_object *o)
 			struct status_attachment *t = &p->attachments[k];
 
 			collect(c,
-				arena_printf(c->arena, "%s/%s on %s%s%s", o->name, p->name,
+				arena_printf(c->arena, "%s/%s on %s%s%s%s%s", o->name, p->name,
+					     t->hook == HOOK_TC ? tc_direction_names[t->direction] :
+								  "",
+					     t->hook == HOOK_TC ? " of " : "",
 					     t->netns ? t->netns : "", t->netns ? ":" : "",
 					     t->interface ? t->interface : t->selector),
 				&t->condition);
