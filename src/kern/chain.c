@@ -18,6 +18,7 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "kern/dispatcher.h"
+#include "kern/libxdp.h"
 #include "kern/pin.h"
 #include "kern/verifier.h"
 #include "model/layout.h"
@@ -85,14 +86,16 @@ static int observe_meta(const struct kern_context *c, struct arena *a, struct ob
 	return r < 0 ? error_set(e, r, "%s", why.text) : 1;
 }
 
-static int observe_one(const struct kern_context *c, struct arena *a, struct observed_chain *chain,
-		       struct error *e)
+int chain_observe_one(const struct kern_context *c, struct arena *a, struct observed_chain *chain,
+		      struct error *e)
 {
 	cleanup(closep) int dispatcher = -1, members = -1;
 	struct observed_program program;
 	int r;
 
 	r = observe_meta(c, a, chain, e);
+	if (r > 0 && chain->meta.mechanism == MECHANISM_LIBXDP)
+		return libxdp_chain_observe(c, a, chain, e);
 	if (r > 0)
 		r = pin_open_if(chain_pin(c, a, chain->id, LAYOUT_DISPATCHER), &dispatcher, e);
 	if (r > 0)
@@ -133,7 +136,7 @@ int chain_observe(const struct kern_context *c, struct arena *a, struct observed
 			continue;
 		chain = LIST_ADD(a, &chains);
 		chain->id = id;
-		r = observe_one(c, a, chain, e);
+		r = chain_observe_one(c, a, chain, e);
 	}
 	if (r < 0)
 		return error_prefix(e, r, "chains");
@@ -222,6 +225,10 @@ void chain_build(const struct kern_context *c, struct arena *a, const struct op 
 	struct observed_program program;
 	int r;
 
+	if (chain->meta.mechanism == MECHANISM_LIBXDP) {
+		libxdp_chain_build(c, a, op, ret_id, ret);
+		return;
+	}
 	if (load(a, chain, &d, ret) < 0)
 		return;
 	for (uint32_t slot = 0; slot < chain->member_count; slot++)
@@ -242,7 +249,7 @@ void chain_build(const struct kern_context *c, struct arena *a, const struct op 
 	*ret_id = program.id;
 }
 
-void chain_slot_set(const struct kern_context *c, struct arena *a, const struct op *op,
+void chain_slot_set(const struct kern_context *c, struct arena *a, const struct op *op, int kept_fd,
 		    struct op_result *ret)
 {
 	const struct program_ref *member = op_slot_member(&op->chain);
@@ -250,7 +257,13 @@ void chain_slot_set(const struct kern_context *c, struct arena *a, const struct 
 	cleanup(closep) int fd = -1;
 	int r;
 
-	r = pin_open(chain_pin(c, a, op->chain.id, LAYOUT_MEMBERS), &fd, &ret->error);
+	r = libxdp_chain_is(c, a, op->chain.id, &ret->error);
+	if (r > 0) {
+		libxdp_slot_set(c, a, op, kept_fd, ret);
+		return;
+	}
+	if (r == 0)
+		r = pin_open(chain_pin(c, a, op->chain.id, LAYOUT_MEMBERS), &fd, &ret->error);
 	if (r < 0) {
 		fail(ret, r, "ChainMissing");
 	} else if (member) {
@@ -372,7 +385,13 @@ void chain_remove(const struct kern_context *c, struct arena *a, const struct op
 	uint32_t id = op->chain.id;
 	int r;
 
-	r = dispatcher_release(c, a, id, &ret->error);
+	r = libxdp_chain_is(c, a, id, &ret->error);
+	if (r > 0) {
+		libxdp_chain_remove(c, a, op, ret);
+		return;
+	}
+	if (r == 0)
+		r = dispatcher_release(c, a, id, &ret->error);
 	if (r < 0) {
 		fail(ret, r, r == -EBUSY ? "ChainStillUsed" : "RemoveFailed");
 		return;

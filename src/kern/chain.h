@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
-/* Chains of the tail-call mechanism below chains/. Internal to kern. */
+/*
+ * Chains below chains/: those of the tail-call mechanism here, those of libxdp's handed on to
+ * kern/libxdp.h. Internal to kern.
+ */
 #pragma once
 
 #include "kern/context.h"
@@ -7,11 +10,15 @@
 /* Needs ret->chains of nothing else; slots are read from the live arrays. */
 int chain_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
 		  struct error *e);
+/* The one of chain->id; complete stays false unless all is there. */
+int chain_observe_one(const struct kern_context *c, struct arena *a, struct observed_chain *chain,
+		      struct error *e);
 
 /* On success *ret_id is the dispatcher's program id, which names its directory. */
 void chain_build(const struct kern_context *c, struct arena *a, const struct op *op,
 		 uint32_t *ret_id, struct op_result *ret);
-void chain_slot_set(const struct kern_context *c, struct arena *a, const struct op *op,
+/* kept_fd: the freplace link of that slot as this daemon holds it, -1: it does not. */
+void chain_slot_set(const struct kern_context *c, struct arena *a, const struct op *op, int kept_fd,
 		    struct op_result *ret);
 
 /*

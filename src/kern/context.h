@@ -11,10 +11,13 @@
 #include "model/op.h"
 #include "model/result.h"
 
+struct program_users;
+
 struct kern_context {
-	const char *bpffs_dir; /* our directory, absolute: "/sys/fs/bpf/bpfshare" */
-	const char *run_dir;   /* "/run/bpfshare" */
-	char tag[9];           /* stands for these two, see layout_mount_source() */
+	const char *bpffs_dir;       /* our directory, absolute: "/sys/fs/bpf/bpfshare" */
+	const char *run_dir;         /* "/run/bpfshare" */
+	char tag[9];                 /* stands for these two, see layout_mount_source() */
+	struct program_users *users; /* kern/program_users.h */
 };
 
 /* bpffs.c: the mount at the parent of bpffs_dir and our directory on it. */
@@ -37,6 +40,9 @@ int object_observe(const struct kern_context *c, struct arena *a, struct observe
 		   struct error *e);
 void object_load(const struct kern_context *c, struct arena *a, const struct op *op,
 		 const void *elf, size_t elf_size, struct op_result *ret);
+/* OP_EXTENSION_LOAD, of the same bytes */
+void object_extension_load(const struct kern_context *c, struct arena *a, const struct op *op,
+			   const void *elf, size_t elf_size, struct op_result *ret);
 void object_remove(const struct kern_context *c, struct arena *a, const struct op *op,
 		   struct op_result *ret);
 
@@ -52,3 +58,5 @@ const struct feature *probe_features(struct arena *a, size_t *ret_count);
 
 /* Fills in class and reason from the code by one table; e's text is already set. */
 void result_fail(struct op_result *ret, int code);
+/* The same with a reason of the caller's; yields code. */
+int result_fail_as(struct op_result *ret, int code, const char *reason);

@@ -5,13 +5,15 @@
 #include <errno.h>
 
 #include "base/alloc.h"
+#include "base/macros.h"
 #include "base/str.h"
 #include "kern/pin.h"
 #include "model/layout.h"
+#include "model/limits.h"
 
 struct kept {
-	uint32_t id; /* of the dispatcher */
-	int array;
+	uint32_t id;                   /* of the dispatcher */
+	int fds[LIMIT_CHAIN_TAILCALL]; /* the array at 0, or a link per slot; -1: not held */
 };
 
 struct keep {
@@ -24,12 +26,18 @@ struct keep *keep_new(void)
 	return xnew(struct keep);
 }
 
+static void let_go(struct kept *kept)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kept->fds); i++)
+		closep(&kept->fds[i]);
+}
+
 void keep_free(struct keep *k)
 {
 	if (!k)
 		return;
 	for (size_t i = 0; i < k->n; i++)
-		closep(&k->v[i].array);
+		let_go(&k->v[i]);
 	free(k->v);
 	free(k);
 }
@@ -64,21 +72,67 @@ bool keep_misses_pins(const struct keep *k, const struct observed *o)
 	return false;
 }
 
-static bool is_kept(const struct keep *k, uint32_t id)
+static struct kept *find(const struct keep *k, uint32_t id)
 {
 	for (size_t i = 0; i < k->n; i++)
 		if (k->v[i].id == id)
-			return true;
-	return false;
+			return &k->v[i];
+	return NULL;
 }
 
-static void add(struct keep *k, uint32_t id, int array)
+static struct kept *add(struct keep *k, uint32_t id)
 {
+	struct kept *kept;
+
 	if (k->n == k->cap) {
 		k->cap = k->cap ? 2 * k->cap : 8;
 		k->v = xrealloc(k->v, k->cap * sizeof(*k->v));
 	}
-	k->v[k->n++] = (struct kept){ id, array };
+	kept = &k->v[k->n++];
+	kept->id = id;
+	for (size_t i = 0; i < ARRAY_SIZE(kept->fds); i++)
+		kept->fds[i] = -1;
+	return kept;
+}
+
+int keep_find_link(const struct keep *k, uint32_t chain_id, uint32_t slot)
+{
+	const struct kept *kept = find(k, chain_id);
+
+	return kept && slot < ARRAY_SIZE(kept->fds) ? kept->fds[slot] : -1;
+}
+
+void keep_forget(struct keep *k, uint32_t chain_id)
+{
+	struct kept *kept = find(k, chain_id);
+
+	if (!kept)
+		return;
+	let_go(kept);
+	*kept = k->v[--k->n];
+}
+
+/* Out of descriptors: the pin still holds what is there, as long as nobody deletes it. */
+static void hold(int *fd, const char *pin)
+{
+	if (*fd < 0)
+		(void)pin_open(pin, fd, NULL);
+}
+
+/* An emptied slot's link is not there to be held; one that was made anew is. */
+static void hold_chain(struct kept *kept, const struct kern_context *c, struct arena *a,
+		       const struct observed_chain *chain)
+{
+	const char *dir = pin_path(c, a, layout_chain_dir(a, chain->id));
+
+	if (chain->meta.mechanism != MECHANISM_LIBXDP) {
+		hold(&kept->fds[0], arena_printf(a, "%s/%s", dir, LAYOUT_MEMBERS));
+		return;
+	}
+	for (uint32_t slot = 0; slot < chain->meta.member_count; slot++)
+		if (chain->slots[slot])
+			hold(&kept->fds[slot],
+			     pin_path(c, a, layout_chain_link(a, chain->id, slot)));
 }
 
 void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
@@ -87,20 +141,15 @@ void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
 	for (size_t i = k->n; i-- > 0;) {
 		if (is_needed(o, k->v[i].id))
 			continue;
-		closep(&k->v[i].array);
+		let_go(&k->v[i]);
 		k->v[i] = k->v[--k->n];
 	}
 	for (size_t i = 0; i < o->chain_count; i++) {
 		const struct observed_chain *chain = &o->chains[i];
-		const char *dir = layout_chain_dir(a, chain->id);
-		int fd = -1;
+		struct kept *kept = find(k, chain->id);
 
-		if (!chain->complete || is_kept(k, chain->id))
-			continue;
-		/* Out of descriptors: the pin still holds the array, as long as nobody deletes it. */
-		if (pin_open(arena_printf(a, "%s/%s/%s", c->bpffs_dir, dir, LAYOUT_MEMBERS), &fd,
-			     NULL) == 0)
-			add(k, chain->id, fd);
+		if (chain->complete)
+			hold_chain(kept ? kept : add(k, chain->id), c, a, chain);
 	}
 }
 

@@ -13,9 +13,11 @@
 #include "kern/interface.h"
 #include "kern/keep.h"
 #include "kern/libbpf_words.h"
+#include "kern/libxdp.h"
 #include "kern/link.h"
 #include "kern/netns.h"
 #include "kern/pin.h"
+#include "kern/program_users.h"
 #include "kern/root.h"
 #include "kern/tc.h"
 #include "model/layout.h"
@@ -69,6 +71,7 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	k->context.run_dir = k->run_dir;
 	set_tag(&k->context);
 	k->keep = keep_new();
+	k->context.users = program_users_new();
 	*ret = k;
 	return 0;
 }
@@ -88,6 +91,7 @@ void kern_linux_free(struct kern_linux *k)
 		return;
 	forget_built(k);
 	keep_free(k->keep);
+	program_users_free(k->context.users);
 	arena_free(k->probed);
 	free(k->bpffs_dir);
 	free(k->run_dir);
@@ -145,6 +149,14 @@ static int observe_tc(struct kern_linux *k, struct arena *a, bool wanted, struct
 	return r < 0 ? r : tc_observe_programs(a, o, e);
 }
 
+/* Readers of version 3 take version 2 as well, so it is what a host without libxdp gets. */
+static uint32_t host_protocol(void)
+{
+	uint32_t version = libxdp_host_version(libxdp_host_directories);
+
+	return version ? version : LIBXDP_VERSION_MIN;
+}
+
 static int linux_observe(void *ctx, struct arena *a, const struct observe_request *want,
 			 struct observed *ret, struct error *e)
 {
@@ -160,6 +172,8 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 		r = netns_observe(c, a, &want->netns, &o, e);
 	if (r == 0)
 		r = interface_observe(a, want->drivers, &o, e);
+	if (r == 0 && o.bpffs_mounted)
+		r = libxdp_observe(c, a, &o, e);
 	if (r == 0)
 		r = observe_tc(k, a, want->tc, &o, e);
 	if (r == 0)
@@ -171,6 +185,7 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	if (r < 0)
 		return r;
 	tc_find_ours(c, a, &o);
+	o.libxdp_protocol = want->libxdp_protocol ? want->libxdp_protocol : host_protocol();
 	o.features = kern_linux_features(k, &o.feature_count);
 	keep_update(k->keep, c, a, &o);
 	*ret = o;
@@ -229,7 +244,22 @@ static void load_object(struct kern_linux *k, struct arena *a, const struct op *
 		ret->class = FAILURE_TRANSIENT;
 		return;
 	}
-	object_load(&k->context, a, op, blob.data, blob.size, ret);
+	if (op->kind == OP_EXTENSION_LOAD)
+		object_extension_load(&k->context, a, op, blob.data, blob.size, ret);
+	else
+		object_load(&k->context, a, op, blob.data, blob.size, ret);
+}
+
+/* The chain of an operation, of an earlier plan or of this one; 0: none, or it was not built. */
+static uint32_t find_chain(const struct kern_linux *k, const struct program_ref *program,
+			   uint32_t chain, const char *signature)
+{
+	if (program->instance || chain)
+		return program->instance ? 0 : chain;
+	for (size_t i = 0; i < k->built_count; i++)
+		if (str_eq(k->built[i].signature, signature))
+			return k->built[i].id;
+	return 0;
 }
 
 /* The program's pin, or the dispatcher's of a chain: of an earlier plan, or of this one (chain 0). */
@@ -241,13 +271,55 @@ static const char *find_pin(const struct kern_linux *k, struct arena *a,
 		return pin_path(&k->context, a,
 				layout_program_pin(a, program->instance, program->version,
 						   program->function));
-	for (size_t i = 0; !chain && i < k->built_count; i++)
-		if (str_eq(k->built[i].signature, signature))
-			chain = k->built[i].id;
+	chain = find_chain(k, program, chain, signature);
 	if (!chain)
 		return NULL;
 	return pin_path(&k->context, a,
 			arena_printf(a, "%s/%s", layout_chain_dir(a, chain), LAYOUT_DISPATCHER));
+}
+
+/* Takes over pins and lock of libxdp's protocol, for whatever of its dispatchers comes or goes. */
+static struct libxdp_swap swap_of(struct kern_linux *k, struct arena *a, const struct op *op)
+{
+	bool comes = op->kind == OP_ROOT_SET || op->kind == OP_LINK_SET;
+
+	return (struct libxdp_swap){
+		.c = &k->context,
+		.a = a,
+		.op = &op->root,
+		.id = comes && op->root.mechanism == MECHANISM_LIBXDP ?
+			      find_chain(k, &op->root.program, op->root.chain_id,
+					 op->root.signature) :
+			      0,
+	};
+}
+
+static void attach_root(struct kern_linux *k, struct arena *a, const struct op *op, int fd,
+			struct op_result *ret)
+{
+	struct libxdp_swap swap = swap_of(k, a, op);
+
+	if (libxdp_swap_begin(&swap, ret) < 0)
+		return;
+	if (op->kind == OP_ROOT_SET)
+		root_set(&k->context, a, op, fd, ret);
+	else
+		root_link_set(&k->context, a, op, fd, ret);
+	libxdp_swap_end(&swap, ret);
+}
+
+static void clear_root(struct kern_linux *k, struct arena *a, const struct op *op,
+		       struct op_result *ret)
+{
+	struct libxdp_swap swap = swap_of(k, a, op);
+
+	if (libxdp_swap_begin(&swap, ret) < 0)
+		return;
+	if (op->kind == OP_ROOT_CLEAR)
+		root_clear(a, op, ret);
+	else
+		root_link_remove(&k->context, a, op, ret);
+	libxdp_swap_end(&swap, ret);
 }
 
 static void set_root(struct kern_linux *k, struct arena *a, const struct op *op,
@@ -264,10 +336,8 @@ static void set_root(struct kern_linux *k, struct arena *a, const struct op *op,
 		error_prefix(&ret->error, r, "root of %s", op->root.interface);
 		result_fail(ret, r);
 		ret->reason = "ProgramMissing";
-	} else if (op->kind == OP_ROOT_SET) {
-		root_set(&k->context, a, op, fd, ret);
 	} else {
-		root_link_set(&k->context, a, op, fd, ret);
+		attach_root(k, a, op, fd, ret);
 	}
 }
 
@@ -304,13 +374,15 @@ static void apply_inside(struct kern_linux *k, struct arena *a, const struct op 
 		netns_record_apply(c, a, op, ret);
 		break;
 	case OP_OBJECT_LOAD:
+	case OP_EXTENSION_LOAD:
 		load_object(k, a, op, ret);
 		break;
 	case OP_CHAIN_BUILD:
 		build_chain(k, a, op, ret);
 		break;
 	case OP_SLOT_SET:
-		chain_slot_set(c, a, op, ret);
+		chain_slot_set(c, a, op, keep_find_link(k->keep, op->chain.id, op->chain.slot),
+			       ret);
 		break;
 	case OP_ROOT_SET:
 	case OP_LINK_SET:
@@ -320,10 +392,14 @@ static void apply_inside(struct kern_linux *k, struct arena *a, const struct op 
 		set_tc(k, a, op, ret);
 		break;
 	case OP_ROOT_CLEAR:
-		root_clear(a, op, ret);
-		break;
 	case OP_LINK_REMOVE:
-		root_link_remove(c, a, op, ret);
+		clear_root(k, a, op, ret);
+		break;
+	case OP_ROOT_PIN:
+		libxdp_root_pin(c, a, op, ret);
+		break;
+	case OP_ROOT_UNPIN:
+		libxdp_root_unpin(c, a, op, ret);
 		break;
 	case OP_TC_CLEAR:
 		tc_clear(c, a, op, ret);
@@ -333,6 +409,8 @@ static void apply_inside(struct kern_linux *k, struct arena *a, const struct op 
 		break;
 	case OP_CHAIN_REMOVE:
 		chain_remove(c, a, op, ret);
+		if (ret->code == 0)
+			keep_forget(k->keep, op->chain.id);
 		break;
 	case OP_OBJECT_REMOVE:
 		object_remove(c, a, op, ret);

@@ -4,6 +4,8 @@
  * first pin, and `meta` is the last one: what lies there without it was interrupted, belongs
  * to nobody and is cleared away by the next attempt.
  */
+#include "kern/object.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>
@@ -45,7 +47,7 @@ static int fail(struct op_result *ret, int code, const char *reason)
 }
 
 /* Data sections are maps that libbpf names OBJECT.SECTION or, with a suffix, as the section. */
-static const char *elf_map_name(struct arena *a, const struct bpf_map *map)
+const char *object_map_name(struct arena *a, const struct bpf_map *map)
 {
 	const char *name = bpf_map__name(map), *dot = strchr(name, '.');
 
@@ -60,18 +62,17 @@ static const struct op_map *find_op_map(const struct op_object *op, const char *
 	return NULL;
 }
 
-/* Makes map the one that is pinned at use; the verifier would look only at what the program does with it. */
-static int reuse_map(struct loading *l, struct bpf_map *map, const struct map_ref *use,
-		     struct error *e)
+int object_reuse_map(const struct kern_context *c, struct arena *a, struct bpf_map *map,
+		     const struct map_ref *use, struct error *e)
 {
-	const char *pin = layout_map_pin(l->a, use->instance, use->version, use->map);
+	const char *pin = layout_map_pin(a, use->instance, use->version, use->map);
 	struct observed_map theirs;
 	cleanup(closep) int fd = -1;
 	int r;
 
-	r = pin_open(pin_path(l->c, l->a, pin), &fd, e);
+	r = pin_open(pin_path(c, a, pin), &fd, e);
 	if (r == 0)
-		r = pin_map_info(l->a, fd, &theirs, e);
+		r = pin_map_info(a, fd, &theirs, e);
 	if (r < 0)
 		return r;
 	if (theirs.type != bpf_map__type(map) || theirs.key_size != bpf_map__key_size(map) ||
@@ -95,12 +96,12 @@ static int prepare_map(struct loading *l, struct bpf_map *map, struct op_result 
 	int r = 0;
 
 	entry->map = map;
-	entry->name = elf_map_name(l->a, map);
+	entry->name = object_map_name(l->a, map);
 	/* Where LIBBPF_PIN_BY_NAME would pin is no place of ours. */
 	(void)bpf_map__set_pin_path(map, NULL);
 	want = find_op_map(l->op, entry->name);
 	if (want && want->use.instance) {
-		r = reuse_map(l, map, &want->use, &ret->error);
+		r = object_reuse_map(l->c, l->a, map, &want->use, &ret->error);
 		if (r < 0)
 			error_prefix(&ret->error, r, "map %s cannot be map %s of %s", entry->name,
 				     want->use.map, want->use.instance);
@@ -134,7 +135,7 @@ static int prepare_values(struct loading *l, struct op_result *ret)
 	return 0;
 }
 
-static bool is_wanted(const struct op_object *op, const char *function)
+bool object_wants(const struct op_object *op, const char *function)
 {
 	for (size_t i = 0; i < op->program_count; i++)
 		if (str_eq(op->programs[i], function))
@@ -178,7 +179,7 @@ static int prepare_programs(struct loading *l, struct op_result *ret)
 	bpf_object__for_each_program(p, l->object) {
 		const char *function = bpf_program__name(p);
 		const struct elf_program *known = elf ? elf_find_program(elf, function) : NULL;
-		bool wanted = is_wanted(l->op, function);
+		bool wanted = object_wants(l->op, function);
 
 		found += wanted;
 		(void)bpf_program__set_autoload(p, wanted || (known && known->needed));
@@ -194,21 +195,22 @@ static int prepare_programs(struct loading *l, struct op_result *ret)
 	return fail(ret, -ENOENT, "LoadFailed");
 }
 
-static int open_object(struct loading *l, const void *elf, size_t size, struct op_result *ret)
+int object_open(const struct op_object *op, const void *elf, size_t size,
+		struct bpf_object **ret_object, struct op_result *ret)
 {
 	/* Names the kernel's maps of data sections: "fwd.rodata". */
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = l->op->decl->name);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = op->decl->name);
 	struct libbpf_words words;
 	int code;
 
 	libbpf_words_begin(&words);
-	l->object = bpf_object__open_mem(elf, size, &opts);
+	*ret_object = bpf_object__open_mem(elf, size, &opts);
 	code = -errno;
 	libbpf_words_end();
-	if (l->object)
+	if (*ret_object)
 		return 0;
 	error_set(&ret->error, code, "%s cannot be opened as an ELF file of BPF: %s%s%s",
-		  l->op->decl->path, error_string(code), words.last[0] ? ": " : "", words.last);
+		  op->decl->path, error_string(code), words.last[0] ? ": " : "", words.last);
 	return fail(ret, code, "LoadFailed");
 }
 
@@ -234,7 +236,7 @@ static int pin_programs(struct loading *l, struct error *e)
 		const char *function = bpf_program__name(p);
 		const char *pin;
 
-		if (r < 0 || !is_wanted(op, function))
+		if (r < 0 || !object_wants(op, function))
 			continue;
 		pin = layout_program_pin(l->a, op->instance, op->version, function);
 		r = pin_put(bpf_program__fd(p), pin_path(l->c, l->a, pin), e);
@@ -273,7 +275,7 @@ static int pin_meta(struct loading *l, const char *directory, struct error *e)
 	m.loaded_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	programs = arena_calloc(l->a, l->op->program_count, sizeof(*programs));
 	bpf_object__for_each_program(p, l->object)
-		if (is_wanted(l->op, bpf_program__name(p)) &&
+		if (object_wants(l->op, bpf_program__name(p)) &&
 		    owner.program_count < l->op->program_count)
 			programs[owner.program_count++] = bpf_program__fd(p);
 	owner.programs = programs;
@@ -323,7 +325,7 @@ void object_load(const struct kern_context *c, struct arena *a, const struct op 
 		pin_path(c, a, layout_object_dir(a, op->object.instance, op->object.version));
 	int r;
 
-	r = open_object(&l, elf, elf_size, ret);
+	r = object_open(l.op, elf, elf_size, &l.object, ret);
 	if (r == 0)
 		r = prepare(&l, ret);
 	if (r == 0)

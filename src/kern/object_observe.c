@@ -50,6 +50,23 @@ static int observe_map(const struct kern_context *c, struct arena *a,
 	return 1;
 }
 
+/* Those that were loaded as well: no chain needs them all, and tail calls none. */
+static int observe_extension(const struct kern_context *c, struct arena *a,
+			     struct observed_object *o, const char *function, struct error *e)
+{
+	const char *relative = layout_extension_pin(a, o->instance, o->version, function);
+	cleanup(closep) int fd = -1;
+	int r;
+
+	r = pin_open_if(pin_path(c, a, relative), &fd, e);
+	if (r > 0)
+		r = pin_program_info(a, fd, &o->extensions[o->extension_count], e);
+	if (r < 0 || fd < 0)
+		return r;
+	o->extensions[o->extension_count++].name = function;
+	return 0;
+}
+
 static int observe_pins(const struct kern_context *c, struct arena *a, struct observed_object *o,
 			struct error *e)
 {
@@ -70,6 +87,13 @@ static int observe_pins(const struct kern_context *c, struct arena *a, struct ob
 		if (r < 0)
 			return r;
 		o->map_count += (size_t)r;
+	}
+	o->extensions = arena_calloc(a, m->program_count, sizeof(*o->extensions));
+	for (size_t i = 0; i < m->program_count; i++) {
+		int r = observe_extension(c, a, o, m->programs[i], e);
+
+		if (r < 0)
+			return r;
 	}
 	o->complete = o->program_count == m->program_count && o->map_count == m->map_count;
 	return 0;

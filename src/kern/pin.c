@@ -12,6 +12,7 @@
 
 #include "base/macros.h"
 #include "base/str.h"
+#include "kern/syscalls.h"
 #include "model/layout.h"
 #include "model/limits.h"
 
@@ -54,6 +55,24 @@ int pin_open_if(const char *path, int *ret_fd, struct error *e)
 	return 1;
 }
 
+enum pin_kind pin_kind(int fd)
+{
+	char name[64];
+	ssize_t n = readlink(fd_path(fd).s, name, sizeof(name) - 1);
+
+	if (n < 0)
+		return PIN_OTHER;
+	name[n] = '\0';
+	if (str_eq(name, "anon_inode:bpf-prog"))
+		return PIN_PROGRAM;
+	if (str_eq(name, "anon_inode:bpf-map"))
+		return PIN_MAP;
+	/* The spelling differs between versions of Linux. */
+	return str_eq(name, "anon_inode:bpf_link") || str_eq(name, "anon_inode:bpf-link") ?
+		       PIN_LINK :
+		       PIN_OTHER;
+}
+
 int pin_put(int fd, const char *path, struct error *e)
 {
 	if (bpf_obj_pin(fd, path) < 0)
@@ -76,7 +95,7 @@ int pin_directory_create(const char *path, struct error *e)
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
+int pin_name_compare(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -106,7 +125,7 @@ int pin_directory_list(struct arena *a, const char *path, struct string_list *re
 			*LIST_ADD(a, &names) = arena_strdup(a, entry->d_name);
 	}
 	if (names.n > 0)
-		qsort(names.v, names.n, sizeof(*names.v), by_name);
+		qsort(names.v, names.n, sizeof(*names.v), pin_name_compare);
 	ret->v = names.v;
 	ret->n = names.n;
 	return 0;

@@ -13,6 +13,11 @@ const char *pin_path(const struct kern_context *c, struct arena *a, const char *
 /* A descriptor of what is pinned there; -ENOENT (with text) when nothing is. */
 int pin_open(const char *path, int *ret_fd, struct error *e);
 int pin_open_if(const char *path, int *ret_fd, struct error *e); /* 1: opened, 0: nothing there */
+
+/* What a descriptor stands for. The kernel describes each kind by a structure of its own, without saying which. */
+enum pin_kind { PIN_OTHER, PIN_PROGRAM, PIN_MAP, PIN_LINK };
+enum pin_kind pin_kind(int fd);
+
 int pin_put(int fd, const char *path, struct error *e);
 int pin_remove(const char *path, struct error *e); /* that it is gone already is fine */
 
@@ -23,6 +28,8 @@ int pin_directory_create(const char *path, struct error *e);
  * unfinished. That it is gone already is fine.
  */
 int pin_directory_remove(struct arena *a, const char *path, struct error *e);
+/* For bsearch() in the lists below: pointers to names. */
+int pin_name_compare(const void *a, const void *b);
 /* Names in it, sorted; a directory that does not exist has none. */
 int pin_directory_list(struct arena *a, const char *path, struct string_list *ret, struct error *e);
 /*

@@ -20,6 +20,7 @@
 #include "bpf/probe.skel.h"
 #include "kern/child.h"
 #include "kern/context.h"
+#include "kern/probe_libxdp.h"
 #include "kern/probe_tailcall.h"
 #include "kern/probe_tc.h"
 #include "kern/verifier.h"
@@ -112,6 +113,15 @@ static bool probe_trampoline(struct arena *a, struct feature *f)
 		return no(a, f, -errno, "attaching a freplace program");
 	(void)bpf_link__destroy(link);
 	return true;
+}
+
+/* What refuses trampolines is told by their own probe. */
+static bool probe_libxdp_chain(struct arena *a, struct feature *f)
+{
+	if (probe_trampoline(a, f))
+		return probe_libxdp(a, f);
+	f->detail = arena_printf(a, "%s; it needs freplace programs (trampoline)", f->detail);
+	return false;
 }
 
 static bool probe_tcx(struct arena *a, struct feature *f)
@@ -211,6 +221,8 @@ static const struct {
 	{ "bpf_token", "delegation of bpf() to user namespaces", probe_token },
 	{ "btf", "programs that read kernel types", probe_btf },
 	{ "clsact", "tc programs as filters, where TCX is missing", probe_clsact },
+	{ "libxdp", "chains that xdp-loader and other tools of libxdp see and join",
+	  probe_libxdp_chain },
 	{ "membarrier", "a quick grace period", probe_membarrier },
 	{ "mount_beneath", "read-only shares change without a writable moment",
 	  probe_mount_beneath },

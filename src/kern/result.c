@@ -64,3 +64,10 @@ void result_fail(struct op_result *ret, int code)
 	else if (reason_is_foreign(ret->reason))
 		ret->class = FAILURE_FOREIGN;
 }
+
+int result_fail_as(struct op_result *ret, int code, const char *reason)
+{
+	result_fail(ret, code);
+	ret->reason = reason;
+	return code;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * A second form of programs that are loaded: what runs in a dispatcher of libxdp's protocol replaces a function
+ * (freplace) and cannot be attached to an interface. All its maps are those of the first form, data sections included, so
+ * that a chain changes its mechanism without anything being forgotten. Nothing is written into these maps:
+ * what the file fills them with at first is taken out of the bytes.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/macros.h"
+#include "base/str.h"
+#include "kern/libxdp.h"
+#include "kern/object.h"
+#include "kern/pin.h"
+#include "kern/verifier.h"
+#include "model/layout.h"
+
+#define MAPS_SECTION ".maps"
+
+/* ENOTSUPP of the kernel, which never was meant for user space and reaches it all the same. */
+#define KERNEL_ENOTSUPP 524
+
+struct extending {
+	const struct kern_context *c;
+	struct arena *a;
+	const struct op_object *op;
+	struct bpf_object *template, *object;
+	int template_fd;
+};
+
+static void extending_done(struct extending *x)
+{
+	bpf_object__close(x->object);
+	bpf_object__close(x->template);
+}
+
+static const char *extension_pin(const struct extending *x, const char *function)
+{
+	return pin_path(x->c, x->a,
+			layout_extension_pin(x->a, x->op->instance, x->op->version, function));
+}
+
+/* --- before loading ----------------------------------------------------------------- */
+
+/*
+ * Without the relocations of their section maps are filled with nothing: neither program arrays with programs that
+ * are not loaded again, nor maps of maps that hold something else by now. The bytes are those that elf_read()
+ * accepted, so their tables are within them.
+ */
+static void *without_initial_values(struct arena *a, const void *elf, size_t size)
+{
+	unsigned char *bytes = arena_dup(a, elf, size), *table;
+	Elf64_Shdr section, of;
+	Elf64_Ehdr header;
+	const char *names;
+
+	memcpy(&header, bytes, sizeof(header));
+	table = bytes + header.e_shoff;
+	memcpy(&section, table + header.e_shstrndx * sizeof(section), sizeof(section));
+	names = (const char *)bytes + section.sh_offset;
+	for (size_t i = 1; i < header.e_shnum; i++) {
+		memcpy(&section, table + i * sizeof(section), sizeof(section));
+		if ((section.sh_type != SHT_REL && section.sh_type != SHT_RELA) ||
+		    section.sh_info >= header.e_shnum)
+			continue;
+		memcpy(&of, table + section.sh_info * sizeof(of), sizeof(of));
+		if (!str_eq(names + of.sh_name, MAPS_SECTION))
+			continue;
+		section.sh_type = SHT_NULL;
+		memcpy(table + i * sizeof(section), &section, sizeof(section));
+	}
+	return bytes;
+}
+
+static int reuse_maps(struct extending *x, struct op_result *ret)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, x->object) {
+		const char *name = object_map_name(x->a, map);
+		const struct map_ref own = { x->op->instance, x->op->version, name };
+		int r;
+
+		(void)bpf_map__set_pin_path(map, NULL);
+		if (!bpf_map__autocreate(map))
+			continue;
+		r = object_reuse_map(x->c, x->a, map, &own, &ret->error);
+		if (r < 0) {
+			error_prefix(&ret->error, r, "map %s of %s", name, x->op->instance);
+			return result_fail_as(ret, r, "MapCreateFailed");
+		}
+	}
+	return 0;
+}
+
+/* One that an interrupted attempt pinned is good: it is of these bytes and these maps. */
+static bool is_pinned(const struct extending *x, const char *function)
+{
+	return access(extension_pin(x, function), F_OK) == 0;
+}
+
+static int choose_programs(struct extending *x, size_t *ret_count, struct op_result *ret)
+{
+	const struct elf_object *elf = x->op->decl->source->elf;
+	struct bpf_program *p;
+
+	*ret_count = 0;
+	bpf_object__for_each_program(p, x->object) {
+		const char *function = bpf_program__name(p);
+		const struct elf_program *known = elf ? elf_find_program(elf, function) : NULL;
+		bool load = object_wants(x->op, function) && !is_pinned(x, function);
+
+		(void)bpf_program__set_autoload(p, load);
+		if (!load)
+			continue;
+		++*ret_count;
+		if (known && known->has_btf)
+			continue;
+		error_set(&ret->error, -EINVAL,
+			  "function %s has no BTF, by which a freplace program is matched with "
+			  "what it replaces: compile it with clang -g, or use mechanism: tailcall",
+			  function);
+		return result_fail_as(ret, -EINVAL, "NoBtf");
+	}
+	return 0;
+}
+
+static int prepare(struct extending *x, const void *elf, size_t size, size_t *ret_count,
+		   struct op_result *ret)
+{
+	const struct libxdp_config config = { .version = LIBXDP_VERSION_MIN, .slot_count = 1 };
+	int r = object_open(x->op, without_initial_values(x->a, elf, size), size, &x->object, ret);
+
+	if (r == 0)
+		r = reuse_maps(x, ret);
+	if (r == 0)
+		r = choose_programs(x, ret_count, ret);
+	if (r < 0 || *ret_count == 0)
+		return r;
+	r = libxdp_dispatcher_load(x->a, &config, &x->template, &x->template_fd, ret);
+	if (r < 0)
+		return r;
+	r = libxdp_prepare_extension(x->object, x->template_fd, &ret->error);
+	return r < 0 ? result_fail_as(ret, r, "LoadFailed") : 0;
+}
+
+/* --- loading and pinning -------------------------------------------------------------- */
+
+/* The verifier's words are of the function that is replaced, which nobody who wrote the program knows. */
+static void explain(struct op_result *ret)
+{
+	struct error *e = &ret->error;
+
+	if (ret->code == -EPERM || ret->code == -KERNEL_ENOTSUPP || ret->code == -EOPNOTSUPP)
+		error_set(e, e->code,
+			  "as a freplace program: %s; `bpfsharectl features` tells whether this "
+			  "kernel takes any (trampoline); mechanism: tailcall needs none",
+			  e->text);
+	else if (ret->log)
+		error_set(
+			e, e->code,
+			"as a freplace program: %s; a member of a libxdp chain must be a function "
+			"int NAME(struct xdp_md *ctx), and before Linux 6.2 it cannot make tail "
+			"calls; mechanism: tailcall takes any XDP program",
+			e->text);
+	else
+		error_prefix(e, e->code, "as a freplace program");
+}
+
+static int pin_programs(struct extending *x, struct error *e)
+{
+	const char *directory = layout_object_dir(x->a, x->op->instance, x->op->version);
+	const char *meta = pin_path(x->c, x->a, arena_printf(x->a, "%s/" LAYOUT_META, directory));
+	cleanup(closep) int mark = -1;
+	struct bpf_program *p;
+	int r;
+
+	r = pin_open(meta, &mark, e);
+	if (r == 0)
+		r = pin_directory_create(
+			pin_path(x->c, x->a,
+				 arena_printf(x->a, "%s/" LAYOUT_EXTENSIONS, directory)),
+			e);
+	bpf_object__for_each_program(p, x->object) {
+		int fd = bpf_program__fd(p);
+
+		if (r < 0 || !bpf_program__autoload(p))
+			continue;
+		if (bpf_prog_bind_map(fd, mark, NULL) < 0)
+			r = error_set(e, -errno, "cannot bind the metadata map to its program: %s",
+				      error_string(errno));
+		else
+			r = pin_put(fd, extension_pin(x, bpf_program__name(p)), e);
+	}
+	return r;
+}
+
+void object_extension_load(const struct kern_context *c, struct arena *a, const struct op *op,
+			   const void *elf, size_t elf_size, struct op_result *ret)
+{
+	cleanup(extending_done) struct extending x = { .c = c, .a = a, .op = &op->object };
+	size_t count = 0;
+	int r = prepare(&x, elf, elf_size, &count, ret);
+
+	if (r < 0 || count == 0)
+		return;
+	r = verifier_load(x.object, a, ret);
+	if (r < 0) {
+		explain(ret);
+		return;
+	}
+	r = pin_programs(&x, &ret->error);
+	if (r < 0)
+		result_fail_as(ret, r, "PinFailed");
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "kern/program_users.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "bpf/program_users.skel.h"
+#include "kern/verifier.h"
+
+struct program_users {
+	struct program_users_bpf *bpf; /* NULL: not loaded, or cannot be */
+	struct bpf_link *link;
+	bool tried;
+	struct error why;
+};
+
+struct program_users *program_users_new(void)
+{
+	return xnew(struct program_users);
+}
+
+void program_users_free(struct program_users *u)
+{
+	if (!u)
+		return;
+	(void)bpf_link__destroy(u->link);
+	program_users_bpf__destroy(u->bpf);
+	free(u);
+}
+
+static void load(struct program_users *u)
+{
+	cleanup(arena_freep) struct arena *a = arena_new();
+	struct op_result result = { 0 };
+
+	u->tried = true;
+	u->bpf = program_users_bpf__open();
+	if (!u->bpf)
+		error_set(&u->why, -errno, "the iterator cannot be opened: %s",
+			  error_string(errno));
+	else if (verifier_load(u->bpf->obj, a, &result) < 0)
+		u->why = result.error;
+	else if (!(u->link = bpf_program__attach_iter(u->bpf->progs.bpfshare_users, NULL)))
+		error_set(&u->why, -errno, "the iterator cannot be attached: %s",
+			  error_string(errno));
+}
+
+int program_users_count(struct program_users *u, uint32_t id, int64_t *ret, struct error *e)
+{
+	cleanup(closep) int fd = -1;
+	int64_t count = 0;
+	ssize_t n;
+
+	if (!u->tried)
+		load(u);
+	if (!u->link)
+		return error_set(e, -EOPNOTSUPP, "%s", u->why.text);
+	u->bpf->bss->wanted = id;
+	fd = bpf_iter_create(bpf_link__fd(u->link));
+	if (fd < 0)
+		return error_set(e, -errno, "cannot list programs: %s", error_string(errno));
+	do
+		n = read(fd, &count, sizeof(count));
+	while (n < 0 && (errno == EINTR || errno == EAGAIN));
+	if (n < 0)
+		return error_set(e, -errno, "cannot list programs: %s", error_string(errno));
+	/* The iterator itself holds the program that it shows. */
+	*ret = n == sizeof(count) ? count - 1 : 0;
+	return 0;
+}
