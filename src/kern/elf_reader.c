@@ -19,6 +19,7 @@
 
 #include "base/str.h"
 #include "kern/elf_image.h"
+#include "kern/elf_run_config.h"
 #include "kern/elf_shape.h"
 #include "kern/elf_usage.h"
 #include "kern/libbpf_words.h"
@@ -290,6 +291,9 @@ static int read_object(struct elf_reader *r, const void *data, size_t size)
 		code = read_maps(r);
 	if (code >= 0)
 		code = read_programs(r);
+	if (code >= 0)
+		elf_run_config_fill(r->arena, r->object, r->btf,
+				    elf_image_section(&r->image, BTF_EXT_ELF_SEC) != NULL);
 	if (code >= 0)
 		code = read_variables(r);
 	if (code >= 0)

@@ -703,6 +703,57 @@ static void reading_needs_no_bpf_call(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static const struct elf_program *program_of(const struct elf_object *o, const char *name)
+{
+	const struct elf_program *p = elf_find_program(o, name);
+
+	assert_non_null(p);
+	return p;
+}
+
+static void a_run_configuration_is_read(void **state)
+{
+	NEW_ARENA(a);
+	const struct elf_object *o = read_object(a, "test_run_config");
+	const struct elf_program *p = program_of(o, "xdp_configured");
+
+	(void)state;
+	assert_true(p->has_run_priority && p->has_run_actions);
+	assert_int_equal(p->run_priority, 7);
+	assert_int_equal(p->run_actions, 1 << XDP_DROP | 1 << XDP_TX);
+	p = program_of(o, "xdp_late");
+	assert_true(p->has_run_priority && !p->has_run_actions);
+	assert_int_equal(p->run_priority, 65535);
+	p = program_of(o, "xdp_redirecting");
+	assert_true(!p->has_run_priority && p->has_run_actions);
+	assert_int_equal(p->run_actions, 1 << XDP_PASS | 1 << XDP_REDIRECT);
+	p = program_of(o, "xdp_odd");
+	assert_false(p->has_run_priority || p->has_run_actions);
+	p = program_of(o, "xdp_plain");
+	assert_false(p->has_run_priority || p->has_run_actions);
+	assert_int_equal(p->run_actions, 0);
+}
+
+static void btf_of_functions_is_told(void **state)
+{
+	NEW_ARENA(a);
+	struct bytes b = load(a, "test_run_config");
+	struct elf_object *o = read_object(a, "test_run_config");
+	const char *reason;
+
+	(void)state;
+	assert_true(program_of(o, "xdp_plain")->has_btf);
+	/* The names of sections are what tells: without them there is no BTF, as without clang -g. */
+	for (size_t i = 0; i + 8 < b.size; i++) {
+		if (memcmp(b.data + i, ".BTF.ext", 9) == 0)
+			memcpy(b.data + i, ".XXX.ext", 9);
+		else if (memcmp(b.data + i, ".rel.BTF.ext", 13) == 0)
+			memcpy(b.data + i, ".rel.XXX.ext", 13);
+	}
+	assert_int_equal(elf_read(a, b.data, b.size, &o, &reason, NULL), 0);
+	assert_false(program_of(o, "xdp_plain")->has_btf);
+}
+
 static void a_file_beyond_the_limit_is_not_looked_at(void **state)
 {
 	(void)state;
@@ -734,6 +785,8 @@ int main(void)
 		cmocka_unit_test(an_object_without_anything_is_invalid),
 		cmocka_unit_test(changed_bytes_do_no_harm),
 		cmocka_unit_test(reading_needs_no_bpf_call),
+		cmocka_unit_test(a_run_configuration_is_read),
+		cmocka_unit_test(btf_of_functions_is_told),
 		cmocka_unit_test(a_file_beyond_the_limit_is_not_looked_at),
 	};
 
