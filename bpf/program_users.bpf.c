@@ -37,15 +37,21 @@ struct bpf_iter__bpf_prog {
 
 #pragma clang attribute pop
 
-__u32 wanted = 0;
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} wanted SEC(".maps");
 
 SEC("iter/bpf_prog")
 int bpfshare_users(struct bpf_iter__bpf_prog *ctx)
 {
 	struct bpf_prog *program = ctx->prog;
+	__u32 key = 0, *id = bpf_map_lookup_elem(&wanted, &key);
 	__s64 count;
 
-	if (!program || program->aux->id != wanted)
+	if (!program || !id || program->aux->id != *id)
 		return 0;
 	count = program->aux->refcnt.counter;
 	bpf_seq_write(ctx->meta->seq, &count, sizeof(count));

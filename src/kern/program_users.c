@@ -53,6 +53,7 @@ static void load(struct program_users *u)
 int program_users_count(struct program_users *u, uint32_t id, int64_t *ret, struct error *e)
 {
 	cleanup(closep) int fd = -1;
+	const uint32_t key = 0;
 	int64_t count = 0;
 	ssize_t n;
 
@@ -60,7 +61,8 @@ int program_users_count(struct program_users *u, uint32_t id, int64_t *ret, stru
 		load(u);
 	if (!u->link)
 		return error_set(e, -EOPNOTSUPP, "%s", u->why.text);
-	u->bpf->bss->wanted = id;
+	if (bpf_map_update_elem(bpf_map__fd(u->bpf->maps.wanted), &key, &id, BPF_ANY) < 0)
+		return error_set(e, -errno, "cannot say which program: %s", error_string(errno));
 	fd = bpf_iter_create(bpf_link__fd(u->link));
 	if (fd < 0)
 		return error_set(e, -errno, "cannot list programs: %s", error_string(errno));
