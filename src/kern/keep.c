@@ -196,7 +196,7 @@ int keep_find_marks(const struct kern_context *c, struct arena *a, struct observ
 			r = is_mark(a, p->maps[k], name, e);
 		if (r < 0)
 			return r;
-		p->ours = r;
+		p->ours = p->ours || r;
 	}
 	return 0;
 }
