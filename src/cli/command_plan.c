@@ -31,12 +31,12 @@ static void session_done(struct session *s)
 	arena_free(s->arena);
 }
 
-static int observe(struct session *s, const struct desired *d, struct error *e)
+static int observe(struct session *s, const struct generation *g, struct error *e)
 {
 	struct observe_request want = { 0 };
 
-	if (d)
-		plan_observe_request(s->arena, d, s->cli->run_dir, &want);
+	if (g)
+		plan_observe_request(s->arena, &g->desired, &g->settings, s->cli->run_dir, &want);
 	s->observed = (struct observed){ 0 };
 	return kern_linux_ops.observe(s->kernel, s->arena, &want, &s->observed, e);
 }
@@ -77,7 +77,7 @@ static int make_plan(struct session *s, struct error *e)
 	if (r == 0)
 		r = load(s, e);
 	if (r == 0)
-		r = observe(s, &s->generation->desired, e);
+		r = observe(s, s->generation, e);
 	if (r < 0)
 		return r;
 	engine_node(s->arena, &node);

@@ -130,7 +130,7 @@ static void configure(const struct kern_context *c, const struct op_chain *op,
 		ret->slots[i] = (struct libxdp_slot){
 			.actions = m->proceed_on,
 			.priority = m->run_priority,
-			.flags = m->flags | (op->frags ? BPF_F_XDP_HAS_FRAGS : 0),
+			.flags = m->frags ? BPF_F_XDP_HAS_FRAGS : 0,
 			.required = m->required,
 		};
 	}

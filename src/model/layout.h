@@ -42,6 +42,10 @@
 #define LAYOUT_NETNS      "netns"
 #define LAYOUT_PROTOCOL   "xdp"
 
+/* What libxdp's dispatchers are called, and our member that drops where there is no version to run. */
+#define PROTOCOL_DISPATCHER "xdp_dispatcher"
+#define PROTOCOL_ABSENT     "bpfshare_missing"
+
 const char *layout_escape(struct arena *a, const char *name);
 const char *layout_unescape(struct arena *a, const char *name); /* NULL when no name of ours */
 

@@ -14,6 +14,7 @@
 #define LIMIT_VARIABLE_BYTES (64 * 1024)        /* one global variable */
 #define LIMIT_DIAGS          100                /* messages kept for one file */
 #define LIMIT_CHAIN_TAILCALL 16          /* members of one chain; tail calls share a budget of 33 */
+#define LIMIT_CHAIN_LIBXDP   10          /* the protocol's own */
 #define LIMIT_CHAIN_TCX      63          /* one TCX list: BPF_MPROG_MAX, one of which the kernel keeps free */
 /*
  * Our filters of clsact: a preference that neither people nor tools are likely to choose (automatic

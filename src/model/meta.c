@@ -25,6 +25,10 @@
 
 #define FIELDS_MAX 8 /* of one line */
 
+/* Of a member's eighth field. */
+#define MEMBER_FRAGS  1u
+#define MEMBER_ABSENT 2u
+
 static void put_u32(unsigned char *p, uint32_t v)
 {
 	for (int i = 0; i < 4; i++)
@@ -125,15 +129,18 @@ const void *meta_chain_encode(struct arena *a, const struct meta_chain *m, size_
 	strbuf_addf(&b, "frags=%d\n", m->frags);
 	for (size_t i = 0; i < m->member_count; i++) {
 		const struct meta_member *member = &m->members[i];
-		char priority[16], proceed_on[16], id[16], run_priority[16];
+		char priority[16], proceed_on[16], id[16], run_priority[16], flags[16];
 		const char *const fields[] = { member->instance,
 					       member->program,
 					       priority,
 					       proceed_on,
 					       member->required ? "1" : "0",
 					       id,
-					       run_priority };
+					       run_priority,
+					       flags };
 
+		snprintf(flags, sizeof(flags), "%u",
+			 (member->frags ? MEMBER_FRAGS : 0) | (member->absent ? MEMBER_ABSENT : 0));
 		snprintf(id, sizeof(id), "%u", member->id);
 		snprintf(run_priority, sizeof(run_priority), "%u", member->run_priority);
 		snprintf(priority, sizeof(priority), "%u", member->priority);
@@ -370,6 +377,7 @@ struct chain_reader {
 static bool read_member(struct arena *a, const struct line *l, struct chain_reader *r)
 {
 	struct meta_member *member;
+	uint32_t flags = 0;
 
 	/* Bounded by the slots of a dispatcher, so that readers may use arrays of that size. */
 	if (l->n < 5 || r->members.n >= LIMIT_CHAIN_TAILCALL)
@@ -383,6 +391,10 @@ static bool read_member(struct arena *a, const struct line *l, struct chain_read
 	if (l->n >= 7 && (num_parse_u32(l->fields[5], UINT32_MAX, &member->id) < 0 ||
 			  num_parse_u32(l->fields[6], UINT32_MAX, &member->run_priority) < 0))
 		return false;
+	if (l->n >= 8 && num_parse_u32(l->fields[7], UINT32_MAX, &flags) < 0)
+		return false;
+	member->frags = flags & MEMBER_FRAGS;
+	member->absent = flags & MEMBER_ABSENT;
 	return take_bool(l->fields[4], &member->required);
 }
 

@@ -39,8 +39,10 @@ struct meta_member {
 	uint32_t proceed_on;   /* of a foreign member the chain call actions, all 31 bits of them */
 	uint32_t id;           /* of a foreign member (instance ""): its program; 0: one of ours */
 	uint32_t run_priority; /* MECHANISM_LIBXDP: written into the dispatcher */
-	uint32_t flags; /* likewise: how the program was loaded (BPF_F_XDP_HAS_FRAGS); not stored here */
-	bool required; /* drop when the slot cannot run */
+	bool required;         /* drop when the slot cannot run */
+	/* MECHANISM_LIBXDP: */
+	bool frags;  /* takes multi-buffer packets by its own flag; goes into program_flags */
+	bool absent; /* it had no version: a program of ours that drops is in its slot */
 };
 
 struct meta_chain {

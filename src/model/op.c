@@ -319,7 +319,10 @@ static void add_operation(struct strbuf *b, const struct op *op)
 		add_slot(b, &op->chain);
 		break;
 	case OP_CHAIN_REMOVE:
-		strbuf_addf(b, "remove chain %u", op->chain.id);
+		strbuf_addf(b,
+			    op->chain.hand_over ? "leave chain %u to its foreign members" :
+						  "remove chain %u",
+			    op->chain.id);
 		break;
 	case OP_GRACE:
 		strbuf_add(b, "wait for a grace period");

@@ -83,6 +83,11 @@ struct op_chain {    /* OP_CHAIN_BUILD; OP_SLOT_SET and OP_CHAIN_REMOVE use id a
 	struct meta_chain meta;
 	uint32_t slot;
 	size_t member_count;
+	/*
+	 * OP_CHAIN_REMOVE of a libxdp chain that an interface still runs and in which none of ours is any
+	 * more: only our directory goes; the pins of the protocol stay and keep it for its members.
+	 */
+	bool hand_over;
 };
 
 /*

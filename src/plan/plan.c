@@ -187,22 +187,23 @@ static void add_netns(struct arena *a, const struct desired *d, struct string_li
 			add_netns_of(a, &d->objects[i].programs[k], &cap, ret);
 }
 
-void plan_observe_request(struct arena *a, const struct desired *d, const char *run_dir,
-			  struct observe_request *ret)
+void plan_observe_request(struct arena *a, const struct desired *d, const struct settings *s,
+			  const char *run_dir, struct observe_request *ret)
 {
 	size_t paths = 0, users = 0, groups = 0;
 
-	*ret = (struct observe_request){ 0 };
+	*ret = (struct observe_request){ .libxdp_protocol = s->libxdp_protocol };
 	for (size_t i = 0; i < d->share_count; i++) {
-		const struct share_decl *s = &d->shares[i];
+		const struct share_decl *share = &d->shares[i];
 
-		for (size_t t = 0; t < s->target_count; t++) {
-			add_once(a, &ret->paths, &paths,
-				 target_path(a, run_dir, s, &s->targets[t]));
-			if (s->targets[t].group)
-				add_once(a, &ret->groups, &groups, s->targets[t].group);
-			else if (s->targets[t].user)
-				add_once(a, &ret->users, &users, s->targets[t].user);
+		for (size_t t = 0; t < share->target_count; t++) {
+			const struct share_target *target = &share->targets[t];
+
+			add_once(a, &ret->paths, &paths, target_path(a, run_dir, share, target));
+			if (target->group)
+				add_once(a, &ret->groups, &groups, target->group);
+			else if (target->user)
+				add_once(a, &ret->users, &users, target->user);
 		}
 	}
 	for (size_t i = 0; i < d->set_count; i++)

@@ -59,5 +59,5 @@ struct plan {
 struct plan *plan_build(struct arena *a, const struct plan_input *in);
 
 /* Fills in what an observation has to look at for these declarations. */
-void plan_observe_request(struct arena *a, const struct desired *d, const char *run_dir,
-			  struct observe_request *ret);
+void plan_observe_request(struct arena *a, const struct desired *d, const struct settings *s,
+			  const char *run_dir, struct observe_request *ret);

@@ -146,13 +146,13 @@ struct name_owner *recon_kernel_owners(struct arena *a, const struct observed *o
 	return owners.list.v;
 }
 
-static int observe(struct recon *r, struct arena *a, const struct desired *d, struct observed *ret,
-		   struct error *e)
+static int observe(struct recon *r, struct arena *a, const struct generation *g,
+		   struct observed *ret, struct error *e)
 {
 	struct observe_request want = { 0 };
 
-	if (d)
-		plan_observe_request(a, d, r->options.run_dir, &want);
+	if (g)
+		plan_observe_request(a, &g->desired, &g->settings, r->options.run_dir, &want);
 	return r->options.ops->observe(r->options.ctx, a, &want, ret, e);
 }
 
@@ -310,7 +310,7 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 	int code;
 
 	memset(&r->observed, 0, sizeof(r->observed));
-	code = observe(r, a, &r->generation->desired, &r->observed, e);
+	code = observe(r, a, r->generation, &r->observed, e);
 	if (code < 0)
 		return error_prefix(e, code, "kernel state not read");
 	in.failures = retry_failures(r->retry, a, now_ns, &in.failure_count);

@@ -46,7 +46,7 @@ struct plan *driver_plan(struct driver *d)
 	arena_free(d->pass);
 	d->pass = arena_new();
 	o = arena_new_of(d->pass, struct observed);
-	plan_observe_request(d->pass, d->in.desired, d->in.run_dir, &want);
+	plan_observe_request(d->pass, d->in.desired, d->in.settings, d->in.run_dir, &want);
 	(void)kern_fake_ops.observe(d->kernel, d->pass, &want, o, NULL);
 	d->in.observed = o;
 	d->in.failures = d->list.v;

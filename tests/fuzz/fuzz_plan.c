@@ -276,7 +276,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < HEAD)
 		return 0;
 	prepare(&w, data);
-	plan_observe_request(w.a, w.driver.in.desired, w.driver.in.run_dir, &want);
+	plan_observe_request(w.a, w.driver.in.desired, w.driver.in.settings, w.driver.in.run_dir,
+			     &want);
 	EXPECT(kern_fake_ops.observe(w.kernel, w.a, &want, &o, NULL) == 0);
 	data += HEAD;
 	size -= HEAD;

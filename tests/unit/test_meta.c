@@ -47,9 +47,9 @@ static const struct meta_object object = {
 };
 
 static struct meta_member members[] = {
-	{ "firewall", "xdp_firewall", 10, 1u << 2, true },
-	{ "", "", 0, 0, false },
-	{ "fwd@eth0", "xdp_redirect", UINT16_MAX, UINT32_MAX, false },
+	{ "firewall", "xdp_firewall", 10, 1u << 2, .required = true },
+	{ "", "", 0, 0, .absent = true },
+	{ "fwd@eth0", "xdp_redirect", UINT16_MAX, UINT32_MAX, .run_priority = 7, .frags = true },
 };
 
 static const struct meta_chain chain = {
@@ -95,6 +95,9 @@ static void same_chain(const struct meta_chain *x, const struct meta_chain *y)
 		assert_int_equal(x->members[i].priority, y->members[i].priority);
 		assert_int_equal(x->members[i].proceed_on, y->members[i].proceed_on);
 		assert_int_equal(x->members[i].required, y->members[i].required);
+		assert_int_equal(x->members[i].run_priority, y->members[i].run_priority);
+		assert_int_equal(x->members[i].frags, y->members[i].frags);
+		assert_int_equal(x->members[i].absent, y->members[i].absent);
 	}
 }
 
@@ -287,7 +290,7 @@ static void more_than_is_known_is_skipped(void **state)
 	assert_int_equal(
 		decode_text(a,
 			    "kind=chain\nfuture=1,2,3,4,5,6,7,8,9,10\nsignature=s,more\norigin=\n"
-			    "member=a,p,5,0x4,1,0,5,and,more\n",
+			    "member=a,p,5,0x4,1,0,5,3,and,more\n",
 			    &back),
 		0);
 	assert_string_equal(back.signature, "s");
@@ -296,6 +299,8 @@ static void more_than_is_known_is_skipped(void **state)
 	assert_int_equal(back.members[0].priority, 5);
 	assert_int_equal(back.members[0].proceed_on, 4);
 	assert_true(back.members[0].required);
+	assert_true(back.members[0].frags);
+	assert_true(back.members[0].absent);
 }
 
 static void nonsense_is_damage(void **state)
@@ -327,6 +332,7 @@ static void nonsense_is_damage(void **state)
 		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x4,yes\n",
 		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x4,0,x,0\n",
 		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x4,0,0,-1\n",
+		"kind=chain\nsignature=s\norigin=o\nmember=a,p,5,0x4,0,0,5,x\n",
 		"kind=chain\nsignature=s\norigin=o\nhook=qdisc\n",
 		"kind=chain\nsignature=s\norigin=o\nmechanism=\n",
 		"kind=chain\nsignature=s\norigin=o\nprotocol=x\n",

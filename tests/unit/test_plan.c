@@ -443,6 +443,7 @@ static void loopback_is_meant_by_its_name_only(void **state)
 static void observation_looks_at_what_is_declared(void **state)
 {
 	struct fixture *f = *state;
+	struct settings settings = driver_settings;
 	struct observe_request want;
 	const struct desired *d = declare(
 		f,
@@ -453,7 +454,9 @@ static void observation_looks_at_what_is_declared(void **state)
 		" user: bob}}]}\n"
 		"  two: {maps: [a/counters], targets: [{bpffs: {group: dash}}]}\n");
 
-	plan_observe_request(f->a, d, "/run/test", &want);
+	settings.libxdp_protocol = 3;
+	plan_observe_request(f->a, d, &settings, "/run/test", &want);
+	assert_int_equal(want.libxdp_protocol, 3);
 	assert_int_equal(want.paths.n, 3);
 	assert_string_equal(want.paths.v[0], "/run/test/shares/one/maps");
 	assert_string_equal(want.paths.v[1], "/tmp/x");
