@@ -386,10 +386,11 @@ void chain_remove(const struct kern_context *c, struct arena *a, const struct op
 	int r;
 
 	r = libxdp_chain_is(c, a, id, &ret->error);
-	if (r > 0) {
+	if (r > 0 && !op->chain.hand_over) {
 		libxdp_chain_remove(c, a, op, ret);
 		return;
 	}
+	/* Handed over: the pins of the protocol hold its members from now on, as in any chain of others. */
 	if (r == 0)
 		r = dispatcher_release(c, a, id, &ret->error);
 	if (r < 0) {

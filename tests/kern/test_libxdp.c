@@ -329,13 +329,15 @@ static void frags_are_the_whole_chains(void **state)
 	load_abc();
 	op = libxdp_op("with", abc, 2);
 	op.chain.frags = op.chain.meta.frags = true;
+	for (size_t i = 0; i < 2; i++)
+		op.chain.meta.members[i].frags = true;
 	with = libxdp_build(&op);
 	assert_int_equal(read_config(with, bytes, sizeof(bytes)), 124);
 	assert_int_equal(bytes[3], 1);
 	assert_int_equal(word_at(bytes, 84), BPF_F_XDP_HAS_FRAGS);
 	assert_int_equal(word_at(bytes, 88), BPF_F_XDP_HAS_FRAGS);
 	op = libxdp_op("without", abc, 2);
-	op.chain.meta.members[1].flags = BPF_F_XDP_HAS_FRAGS;
+	op.chain.meta.members[1].frags = true;
 	without = libxdp_build(&op);
 	assert_int_equal(read_config(without, bytes, sizeof(bytes)), 124);
 	assert_int_equal(bytes[3], 0);
