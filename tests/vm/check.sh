@@ -126,6 +126,21 @@ run_once() { # KERNEL VM-LOG TEST...
 	exec 7<&-
 }
 
+# The tests that never began, because there is no VM for this kernel.
+report_missing() { # KERNEL LOG-OF-VM TEST...
+	local kernel=$1 log=$2 test name
+	shift 2
+	for test; do
+		name=$(basename "$test" .sh)
+		{
+			echo "Bail out! no virtual machine with kernel $kernel:"
+			cat "$log"
+		} >"$logs/$kernel/$name.log"
+		report "$kernel" "$name" 125 0
+		echo "see the first one, $(basename "$1" .sh)" >"$log"
+	done
+}
+
 # Runs tests under one kernel, in as many VMs as it takes.
 run_all() { # KERNEL NUMBER TEST...
 	local kernel=$1 log=$logs/$1/vm-$2.log test left
@@ -138,6 +153,10 @@ run_all() { # KERNEL NUMBER TEST...
 		done
 		[ ${#left[@]} -gt 0 ] || return
 		set -- "${left[@]}"
+		if [ ! -e "$logs/$kernel/$(basename "$1" .sh).log" ]; then
+			report_missing "$kernel" "$log" "$@"
+			return
+		fi
 		report_lost "$kernel" "$(basename "$1" .sh)" "$log"
 		shift
 	done
