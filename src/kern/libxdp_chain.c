@@ -477,12 +477,25 @@ static int is_used(const struct kern_context *c, struct arena *a, uint32_t id, s
 	return 1;
 }
 
+/* Something of ours holds the program, so that the id is still its own. */
+static bool is_held(const struct kern_context *c, struct arena *a, uint32_t id)
+{
+	bool held = access(dispatcher_pin(c, a, id), F_OK) == 0;
+
+	for (size_t slot = 0; !held && slot < LIBXDP_SLOT_COUNT; slot++)
+		held = access(link_pin(c, a, id, slot), F_OK) == 0;
+	return held;
+}
+
 static int remove_directories(const struct kern_context *c, struct arena *a, uint32_t id,
 			      struct op_result *ret)
 {
-	struct string_list directories;
+	struct string_list directories = { 0 };
 	cleanup(closep) int lock = -1;
-	int r = libxdp_directories(c, a, id, &directories, &ret->error);
+	int r = 0;
+
+	if (is_held(c, a, id))
+		r = libxdp_directories(c, a, id, &directories, &ret->error);
 
 	if (r == 0 && directories.n > 0 && libxdp_lock(c, a, &lock, ret) < 0)
 		return ret->code;

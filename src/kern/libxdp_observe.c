@@ -186,15 +186,33 @@ static struct observed_program *find_root(struct view *v, uint32_t id)
 	return NULL;
 }
 
+/* One of ours may serve a thousand interfaces. Nobody else builds such. */
+static const struct observed_dispatch *find_seen(const struct view *v, uint32_t id)
+{
+	for (size_t i = v->dispatches.n; i-- > 0;)
+		if (v->dispatches.v[i].id == id)
+			return v->dispatches.v[i].ours ? &v->dispatches.v[i] : NULL;
+	return NULL;
+}
+
 static int observe_dispatch(struct view *v, const struct observed_interface *i,
 			    struct observed_program *p, struct error *e)
 {
+	const struct observed_dispatch *seen = find_seen(v, p->id);
 	struct libxdp_config config;
-	struct observed_dispatch *d;
+	struct observed_dispatch *d, copy;
 	const void *data;
 	size_t size;
-	int r = read_map(v->a, p, &data, &size, e);
+	int r;
 
+	if (seen) {
+		copy = *seen;
+		copy.netns = i->netns;
+		copy.ifindex = i->ifindex;
+		*LIST_ADD(v->a, &v->dispatches) = copy;
+		return 0;
+	}
+	r = read_map(v->a, p, &data, &size, e);
 	if (r < 0)
 		return r;
 	d = LIST_ADD(v->a, &v->dispatches);
@@ -240,33 +258,59 @@ static bool is_root_at(const struct observed *o, uint32_t ifindex, uint32_t id)
 	return false;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+/* A directory of one of our chains. */
+struct place {
+	struct observed_chain *chain;
+	uint32_t ifindex;
+};
 
-	return x < y ? -1 : x > y;
+static int by_chain(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->chain != y->chain)
+		return x->chain < y->chain ? -1 : 1;
+	return x->ifindex < y->ifindex ? -1 : x->ifindex > y->ifindex;
+}
+
+static struct observed_chain *find_chain(struct view *v, uint32_t id)
+{
+	const struct observed_chain *chain = observed_find_chain(v->o, id);
+
+	if (!chain || !chain->complete || chain->meta.mechanism != MECHANISM_LIBXDP)
+		return NULL;
+	return &v->o->chains[chain - v->o->chains];
 }
 
 /*
  * Where an interface runs the dispatcher, a directory that lacks a pin does not count: it is made whole. Where none
  * does, any directory is one to remove.
  */
-static void observe_pinned_at(struct view *v, struct observed_chain *chain)
+static void observe_pinned_at(struct view *v)
 {
-	LIST(uint32_t) found = { 0 };
+	LIST(struct place) places = { 0 };
 
 	for (size_t i = 0; i < v->directories.n; i++) {
+		const char *name = v->directories.v[i];
+		struct observed_chain *chain;
 		uint32_t ifindex, id;
 
-		if (!layout_protocol_parse(v->directories.v[i], &ifindex, &id) || id != chain->id)
-			continue;
-		if (!is_root_at(v->o, ifindex, id) || is_whole(v, chain, v->directories.v[i]))
-			*LIST_ADD(v->a, &found) = ifindex;
+		chain = layout_protocol_parse(name, &ifindex, &id) ? find_chain(v, id) : NULL;
+		if (chain && (!is_root_at(v->o, ifindex, id) || is_whole(v, chain, name)))
+			*LIST_ADD(v->a, &places) = (struct place){ chain, ifindex };
 	}
-	if (found.n > 0)
-		qsort(found.v, found.n, sizeof(*found.v), by_number);
-	chain->pinned_at = found.v;
-	chain->pinned_count = found.n;
+	if (places.n > 0)
+		qsort(places.v, places.n, sizeof(*places.v), by_chain);
+	for (size_t i = 0, end; i < places.n; i = end) {
+		struct observed_chain *chain = places.v[i].chain;
+
+		for (end = i; end < places.n && places.v[end].chain == chain; end++)
+			chain->pinned_count++;
+		chain->pinned_at =
+			arena_calloc(v->a, chain->pinned_count, sizeof(*chain->pinned_at));
+		for (size_t k = i; k < end; k++)
+			chain->pinned_at[k - i] = places.v[k].ifindex;
+	}
 }
 
 int libxdp_observe(const struct kern_context *c, struct arena *a, struct observed *o,
@@ -286,9 +330,7 @@ int libxdp_observe(const struct kern_context *c, struct arena *a, struct observe
 	}
 	if (r < 0)
 		return error_prefix(e, r, "dispatchers of libxdp");
-	for (size_t i = 0; i < o->chain_count; i++)
-		if (o->chains[i].complete && o->chains[i].meta.mechanism == MECHANISM_LIBXDP)
-			observe_pinned_at(&v, &o->chains[i]);
+	observe_pinned_at(&v);
 	o->dispatches = v.dispatches.v;
 	o->dispatch_count = v.dispatches.n;
 	return 0;

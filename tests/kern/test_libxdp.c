@@ -413,6 +413,27 @@ static void both_forms_have_the_same_maps(void **state)
 	}
 }
 
+/* The flag belongs to a dispatcher; a freplace program with it is refused. */
+static void a_member_may_know_frags(void **state)
+{
+	static const char *const programs[] = { "xdp_frags", NULL };
+	static const char *const names[] = { "f", "a" };
+	struct object_decl *decl = declare("f", "test_frags");
+	struct op load = load_op(decl, "v", programs), extend = extension_op(decl, "v", programs);
+	struct op op;
+
+	(void)state;
+	load.object.meta.frags = kernel_has_frags();
+	extend.object.meta.frags = load.object.meta.frags;
+	load_extended("a", 1, XDP_TX);
+	apply_fine(&load);
+	apply_fine(&extend);
+	op = libxdp_op("fa", names, 2);
+	op.chain.members[0].function = programs[0];
+	assert_int_equal(run_chain(libxdp_build(&op), 1), XDP_TX);
+	assert_string_equal(trace_of(1), "1");
+}
+
 static void loading_again_is_fine(void **state)
 {
 	static const char *const programs[] = { "xdp_trace", NULL };
@@ -550,6 +571,44 @@ static void pins_come_before_a_swap_and_go_after(void **state)
 	assert_int_not_equal(access(protocol_path("dispatch-%u-%u", ifindex, second), F_OK), 0);
 }
 
+/* One dispatcher at several interfaces: nothing of the protocol forbids it. */
+static void a_dispatcher_serves_several_interfaces(void **state)
+{
+	static const char *const names[] = { "v0", "v1", "v2" };
+	struct observed o;
+	const struct observed_chain *chain;
+	uint32_t ifindex[3], id;
+	struct op op, root;
+
+	(void)state;
+	load_abc();
+	op = libxdp_op("abc", abc, 3);
+	id = libxdp_build(&op);
+	for (size_t i = 0; i < 3; i++) {
+		ifindex[i] = make_veth(names[i]);
+		root = libxdp_root(names[i], ifindex[i], id, 0);
+		apply_fine(&root);
+	}
+	o = observe();
+	chain = observed_find_chain(&o, id);
+	assert_int_equal(o.dispatch_count, 3);
+	assert_int_equal(chain->pinned_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(chain->pinned_at[i], ifindex[i]);
+		assert_int_equal(o.dispatches[i].ifindex, ifindex[i]);
+		assert_true(o.dispatches[i].ours);
+		assert_int_equal(o.dispatches[i].members[2].id, extension_id("c"));
+		assert_protocol_pins(ifindex[i], id, abc, 3);
+	}
+	root = root_op(OP_ROOT_CLEAR, "v1", ifindex[1]);
+	root.root.expected_id = id;
+	root.root.expected_mode = look_at(ifindex[1])->xdp_mode;
+	apply_fine(&root);
+	assert_int_equal(find(id)->pinned_count, 2);
+	send_packet("v2-p", 1);
+	assert_string_equal(wait_for_trace(1), "1 2 3");
+}
+
 static void a_swap_that_fails_leaves_no_pins(void **state)
 {
 	struct op op, root;
@@ -653,6 +712,36 @@ static void lost_pins_are_made_anew(void **state)
 	root.kind = OP_ROOT_UNPIN;
 	apply_fine(&root);
 	apply_fine(&root); /* gone already */
+	assert_int_not_equal(access(protocol_path("dispatch-%u-%u", ifindex, id), F_OK), 0);
+}
+
+/* An exclusive root has the same pins: tools see its members, even if they cannot join. */
+static void a_root_on_a_link_has_pins_as_well(void **state)
+{
+	struct op op, root;
+	struct observed o;
+	uint32_t id, ifindex;
+
+	(void)state;
+	if (!fixture_has("bpf_link")) {
+		print_message("# this kernel has no XDP on links\n");
+		skip();
+	}
+	load_abc();
+	ifindex = make_veth("v0");
+	op = libxdp_op("abc", abc, 3);
+	id = libxdp_build(&op);
+	root = libxdp_root("v0", ifindex, id, 0);
+	root.kind = OP_LINK_SET;
+	apply_fine(&root);
+	assert_protocol_pins(ifindex, id, abc, 3);
+	o = observe();
+	assert_int_equal(o.link_count, 1);
+	root = root_op(OP_LINK_REMOVE, "v0", ifindex);
+	root.root.link_id = o.links[0].id;
+	root.root.expected_id = id;
+	apply_fine(&root);
+	assert_int_equal(look_at(ifindex)->xdp_id, 0);
 	assert_int_not_equal(access(protocol_path("dispatch-%u-%u", ifindex, id), F_OK), 0);
 }
 
@@ -938,6 +1027,7 @@ int main(void)
 		FIXTURE_TEST(frags_are_the_whole_chains),
 		FIXTURE_TEST(a_chain_is_described),
 		FIXTURE_TEST(both_forms_have_the_same_maps),
+		FIXTURE_TEST(a_member_may_know_frags),
 		FIXTURE_TEST(loading_again_is_fine),
 		FIXTURE_TEST(an_extension_needs_its_object),
 		FIXTURE_TEST(a_program_without_btf_is_told),
@@ -945,10 +1035,12 @@ int main(void)
 		FIXTURE_TEST(live_program_arrays_are_left_alone),
 		FIXTURE_TEST(a_missing_member_leaves_no_chain),
 		FIXTURE_TEST(pins_come_before_a_swap_and_go_after),
+		FIXTURE_TEST(a_dispatcher_serves_several_interfaces),
 		FIXTURE_TEST(a_swap_that_fails_leaves_no_pins),
 		FIXTURE_TEST(other_directories_are_left_alone),
 		FIXTURE_TEST(a_running_chain_changes_its_mechanism),
 		FIXTURE_TEST(lost_pins_are_made_anew),
+		FIXTURE_TEST(a_root_on_a_link_has_pins_as_well),
 		FIXTURE_TEST(a_lock_that_somebody_holds_is_told),
 		FIXTURE_TEST(a_directory_that_anybody_writes_to_is_not_used),
 		FIXTURE_TEST(a_lost_link_is_made_anew),

@@ -452,6 +452,25 @@ static void an_unfinished_object_can_be_removed(void **state)
 	assert_false(exists(below("objects/a")));
 }
 
+/* Where freplace works, tests/kern/test_libxdp.c has the rest. */
+static void a_kernel_without_freplace_is_told(void **state)
+{
+	static const char *const programs[] = { "xdp_trace", NULL };
+	struct op op;
+
+	(void)state;
+	if (fixture_has("trampoline")) {
+		print_message("# this kernel takes freplace programs\n");
+		skip();
+	}
+	load_member("a", 1, XDP_PASS);
+	op = load_op(declare("a", "test_trace"), "v", programs);
+	op.kind = OP_EXTENSION_LOAD;
+	apply_fails(&op, 0, "LoadFailed", FAILURE_KERNEL, "mechanism: tailcall needs none");
+	assert_int_equal(observe().objects[0].extension_count, 0);
+	assert_true(observe().objects[0].complete);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +499,7 @@ int main(void)
 		FIXTURE_TEST(too_much_metadata_is_refused),
 		FIXTURE_TEST(two_versions_go_one_by_one),
 		FIXTURE_TEST(an_unfinished_object_can_be_removed),
+		FIXTURE_TEST(a_kernel_without_freplace_is_told),
 	};
 
 	return FIXTURE_RUN("object", tests);
