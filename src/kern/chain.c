@@ -257,13 +257,18 @@ void chain_slot_set(const struct kern_context *c, struct arena *a, const struct 
 	cleanup(closep) int fd = -1;
 	int r;
 
-	r = libxdp_chain_is(c, a, op->chain.id, &ret->error);
-	if (r > 0) {
-		libxdp_slot_set(c, a, op, kept_fd, ret);
-		return;
+	/* An array is the common case, and to be quick here is what it is for. */
+	r = pin_open_if(chain_pin(c, a, op->chain.id, LAYOUT_MEMBERS), &fd, &ret->error);
+	if (r == 0) {
+		r = libxdp_chain_is(c, a, op->chain.id, &ret->error);
+		if (r > 0) {
+			libxdp_slot_set(c, a, op, kept_fd, ret);
+			return;
+		}
+		if (r == 0)
+			r = pin_open(chain_pin(c, a, op->chain.id, LAYOUT_MEMBERS), &fd,
+				     &ret->error);
 	}
-	if (r == 0)
-		r = pin_open(chain_pin(c, a, op->chain.id, LAYOUT_MEMBERS), &fd, &ret->error);
 	if (r < 0) {
 		fail(ret, r, "ChainMissing");
 	} else if (member) {
@@ -386,11 +391,10 @@ void chain_remove(const struct kern_context *c, struct arena *a, const struct op
 	int r;
 
 	r = libxdp_chain_is(c, a, id, &ret->error);
-	if (r > 0 && !op->chain.hand_over) {
+	if (r > 0) {
 		libxdp_chain_remove(c, a, op, ret);
 		return;
 	}
-	/* Handed over: the pins of the protocol hold its members from now on, as in any chain of others. */
 	if (r == 0)
 		r = dispatcher_release(c, a, id, &ret->error);
 	if (r < 0) {

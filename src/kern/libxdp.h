@@ -65,7 +65,10 @@ void libxdp_chain_build(const struct kern_context *c, struct arena *a, const str
 /* kept_fd: the slot's link as the daemon holds it, -1: it does not. */
 void libxdp_slot_set(const struct kern_context *c, struct arena *a, const struct op *op,
 		     int kept_fd, struct op_result *ret);
-/* -EBUSY (ChainStillUsed) while anybody still runs the dispatcher: without links it runs nothing. */
+/*
+ * -EBUSY (ChainStillUsed) while anybody still runs the dispatcher: without links it runs nothing. One that is handed
+ * over goes on with the pins of the protocol, if it has any.
+ */
 void libxdp_chain_remove(const struct kern_context *c, struct arena *a, const struct op *op,
 			 struct op_result *ret);
 

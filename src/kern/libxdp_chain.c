@@ -506,12 +506,44 @@ static int remove_directories(const struct kern_context *c, struct arena *a, uin
 	return r < 0 ? result_fail_as(ret, r, "RemoveFailed") : 0;
 }
 
+/*
+ * The pins of the protocol hold its members from now on, as in any chain of others: so they are made whole
+ * before ours go. 1: done, 0: there is no directory of the protocol to leave it in.
+ */
+static int hand_over(const struct kern_context *c, struct arena *a, uint32_t id,
+		     struct op_result *ret)
+{
+	struct string_list directories;
+	cleanup(closep) int lock = -1;
+	int r;
+
+	if (libxdp_lock(c, a, &lock, ret) < 0)
+		return ret->code;
+	r = libxdp_directories(c, a, id, &directories, &ret->error);
+	if (r == 0 && directories.n == 0)
+		return 0;
+	for (size_t slot = 0; r == 0 && slot < LIBXDP_SLOT_COUNT; slot++) {
+		cleanup(closep) int fd = -1;
+
+		r = pin_open_if(link_pin(c, a, id, slot), &fd, &ret->error);
+		for (size_t i = 0; r > 0 && i < directories.n; i++)
+			r = libxdp_pin_slot(c, a, directories.v[i], slot, fd, &ret->error) ?: 1;
+		r = MIN(r, 0);
+	}
+	if (r == 0)
+		r = pin_directory_remove(a, pin_path(c, a, layout_chain_dir(a, id)), &ret->error);
+	return r < 0 ? result_fail_as(ret, r, "RemoveFailed") : 1;
+}
+
 void libxdp_chain_remove(const struct kern_context *c, struct arena *a, const struct op *op,
 			 struct op_result *ret)
 {
 	uint32_t id = op->chain.id;
-	int r = is_used(c, a, id, &ret->error);
+	int r;
 
+	if (op->chain.hand_over && hand_over(c, a, id, ret) != 0)
+		return;
+	r = is_used(c, a, id, &ret->error);
 	if (r > 0) {
 		error_set(
 			&ret->error, -EBUSY,

@@ -998,6 +998,48 @@ static void a_chain_in_use_elsewhere_is_kept(void **state)
 	wait_for_end_of(id);
 }
 
+/* Others' members are in it, and an interface runs it: they keep what libxdp's own chains have. */
+static void a_chain_is_handed_over(void **state)
+{
+	struct op op;
+	uint32_t id, ifindex;
+
+	(void)state;
+	load_abc();
+	op = libxdp_op("abc", abc, 3);
+	id = attach_unobserved(&op, &ifindex);
+	assert_true(find(id)->complete);
+	assert_int_equal(unlink(protocol_path("dispatch-%u-%u/prog1-link", ifindex, id)), 0);
+	op = chain_remove(id);
+	op.chain.hand_over = true;
+	apply_fine(&op);
+	assert_int_not_equal(access(below("chains/%u", id), F_OK), 0);
+	assert_protocol_pins(ifindex, id, abc, 3); /* the lost one as well */
+	send_packet("v0-p", 1);
+	assert_string_equal(wait_for_trace(1), "1 2 3");
+	assert_int_equal(look_at(ifindex)->xdp_id, id);
+}
+
+/* Without pins of the protocol nothing would hold its members. */
+static void a_chain_without_pins_is_not_handed_over(void **state)
+{
+	struct op op;
+	uint32_t id, ifindex;
+
+	(void)state;
+	load_abc();
+	op = libxdp_op("abc", abc, 3);
+	id = attach_unobserved(&op, &ifindex);
+	assert_int_equal(pin_directory_remove(fixture.a,
+					      protocol_path("dispatch-%u-%u", ifindex, id), NULL),
+			 0);
+	op = chain_remove(id);
+	op.chain.hand_over = true;
+	apply_fails(&op, -EBUSY, "ChainStillUsed", FAILURE_FOREIGN, "still in use");
+	send_packet("v0-p", 1);
+	assert_string_equal(wait_for_trace(1), "1 2 3");
+}
+
 static void what_an_interrupted_removal_left_is_removed(void **state)
 {
 	struct op op, remove;
@@ -1050,6 +1092,8 @@ int main(void)
 		FIXTURE_TEST(slots_that_cannot_be_set),
 		FIXTURE_TEST(a_removed_chain_is_gone),
 		FIXTURE_TEST(a_chain_in_use_elsewhere_is_kept),
+		FIXTURE_TEST(a_chain_is_handed_over),
+		FIXTURE_TEST(a_chain_without_pins_is_not_handed_over),
 		FIXTURE_TEST(what_an_interrupted_removal_left_is_removed),
 	};
 
