@@ -6,9 +6,10 @@
 
 #include "fixture.h"
 #include "kern/tcx.h"
+#include "model/limits.h"
 
-/* The priority and handle of these tests; which ones the daemon takes is the plan's choice. */
-#define PRIORITY 0x7bf0
+/* Of our filters. */
+#define PRIORITY TC_FILTER_PRIORITY
 #define HANDLE   1
 
 #define FOREIGN_MAX TCX_PROGRAMS_MAX
