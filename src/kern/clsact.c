@@ -289,13 +289,18 @@ int clsact_observe(struct arena *a, struct observed_tc *tc, size_t count, struct
 {
 	cleanup(netlink_done) struct netlink n = { 0 };
 	struct qdisc_list l = { tc, count };
+	struct error why = { 0 };
 	int r;
 
 	if (count == 0)
 		return 0;
 	r = netlink_open(&n, e);
 	if (r == 0)
-		r = list_qdiscs(&n, &l, e);
+		r = list_qdiscs(&n, &l, &why);
+	if (r == -EOPNOTSUPP)
+		return 0; /* built without traffic control */
+	if (r < 0 && why.code)
+		return error_set(e, r, "qdiscs: %s", why.text);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = observe_filters(&n, a, &tc[i], e);
 	return r;

@@ -19,6 +19,10 @@
 
 #define NONE -1
 
+/* Enough for most lists, so that one call tells all; no kernel has lists of more than the other. */
+#define QUERY_FIRST 8
+#define QUERY_MAX   65536
+
 static enum bpf_attach_type attach_type(enum tc_direction direction)
 {
 	return direction == TC_EGRESS ? BPF_TCX_EGRESS : BPF_TCX_INGRESS;
@@ -26,20 +30,38 @@ static enum bpf_attach_type attach_type(enum tc_direction direction)
 
 /* --- observe ---------------------------------------------------------------- */
 
+/* -ENOSPC: there are more than *count, which tells how many then. */
+static int query(struct observed_tc *tc, uint32_t *programs, uint32_t *links, uint32_t *count)
+{
+	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = programs, .link_ids = links,
+		    .count = *count);
+
+	if (bpf_prog_query_opts((int)tc->ifindex, attach_type(tc->direction), &opts) < 0) {
+		*count = MAX(opts.count, 2 * *count);
+		return -errno;
+	}
+	tc->revision = opts.revision;
+	*count = opts.count;
+	return 0;
+}
+
 int tcx_query(struct arena *a, struct observed_tc *tc, struct error *e)
 {
-	uint32_t programs[TCX_PROGRAMS_MAX], links[TCX_PROGRAMS_MAX];
-	LIBBPF_OPTS(bpf_prog_query_opts, opts, .prog_ids = programs, .link_ids = links,
-		    .count = TCX_PROGRAMS_MAX);
+	uint32_t first_programs[QUERY_FIRST], first_links[QUERY_FIRST];
+	uint32_t *programs = first_programs, *links = first_links, count = QUERY_FIRST;
+	int r = query(tc, programs, links, &count);
 
-	/* One that holds more is a kernel of another make: better an error than half of the list. */
-	if (bpf_prog_query_opts((int)tc->ifindex, attach_type(tc->direction), &opts) < 0)
-		return error_set(e, -errno, "cannot list the TCX programs of interface %u: %s",
-				 tc->ifindex, error_string(errno));
-	tc->revision = opts.revision;
-	tc->program_count = opts.count;
-	tc->programs = arena_calloc(a, opts.count, sizeof(*tc->programs));
-	for (uint32_t i = 0; i < opts.count; i++)
+	while (r == -ENOSPC && count < QUERY_MAX) {
+		programs = arena_calloc(a, count, sizeof(*programs));
+		links = arena_calloc(a, count, sizeof(*links));
+		r = query(tc, programs, links, &count);
+	}
+	if (r < 0)
+		return error_set(e, r, "cannot list the TCX programs of interface %u: %s",
+				 tc->ifindex, error_string(r));
+	tc->program_count = count;
+	tc->programs = arena_calloc(a, count, sizeof(*tc->programs));
+	for (uint32_t i = 0; i < count; i++)
 		tc->programs[i] =
 			(struct observed_tc_program){ .id = programs[i], .link_id = links[i] };
 	return 0;

@@ -4,9 +4,6 @@
 
 #include "kern/context.h"
 
-/* More than the kernel takes in one list: its BPF_MPROG_MAX, of which it leaves one free. */
-#define TCX_PROGRAMS_MAX 64
-
 /*
  * Fills in revision and programs of the interface and direction that *tc names. -EINVAL: this kernel has no
  * TCX; -ENODEV: no such interface.

@@ -5,14 +5,13 @@
 #include <bpf/bpf.h>
 
 #include "fixture.h"
-#include "kern/tcx.h"
 #include "model/limits.h"
 
 /* Of our filters. */
 #define PRIORITY TC_FILTER_PRIORITY
 #define HANDLE   1
 
-#define FOREIGN_MAX TCX_PROGRAMS_MAX
+#define FOREIGN_MAX LIMIT_CHAIN_TCX
 
 /* A veth v0, members a (id 1), b and c, and programs of others by number. */
 extern struct tc_world {

@@ -37,6 +37,19 @@ static void foreign_filter(enum tc_direction direction, uint32_t priority, int p
 	assert_int_equal(bpf_tc_attach(&hook, &opts), 0);
 }
 
+/* The probe tries a filter, in a namespace of its own. */
+static void probing_touches_no_interface(void **state)
+{
+	const struct observed *o;
+
+	(void)state;
+	need("clsact");
+	o = look(true);
+	assert_true(o->tc_count >= 2 * 3);
+	for (size_t i = 0; i < o->tc_count; i++)
+		assert_int_equal(o->tc[i].qdisc, TC_QDISC_NONE);
+}
+
 static void a_filter_is_made_replaced_and_deleted(void **state)
 {
 	const struct observed_tc_program *f;
@@ -284,6 +297,7 @@ static void filters_go_with_their_interface(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TC_TEST(probing_touches_no_interface),
 		TC_TEST(a_filter_is_made_replaced_and_deleted),
 		TC_TEST(a_filter_runs_a_dispatcher),
 		TC_TEST(filters_of_others_are_not_touched),

@@ -79,6 +79,7 @@ static size_t probe_programs(uint32_t id)
 
 		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0)
 			count += str_starts(info.name, "probe_") ||
+				 str_eq(info.name, "bpfshare_tc") ||
 				 str_eq(info.name, "bpfshare_chain");
 	}
 	return count;

@@ -80,6 +80,68 @@ static void nothing_is_looked_at_without_a_reason(void **state)
 	assert_int_equal(o->tc_count, 2 * o->interface_count);
 }
 
+/* --- namespaces ------------------------------------------------------------------------ */
+
+/* A namespace `blue` with an interface of the name and the index of ours; its file is in the test's own mounts. */
+static void make_blue(void)
+{
+	must_run("mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns");
+	must_run("ip netns add blue");
+	must_run("ip -n blue link add v0 index %u type veth peer name v0-p", w.veth);
+}
+
+static struct observed *look_into_blue(void)
+{
+	static const char *names[] = { "blue" };
+	const struct observe_request want = { .tc = true, .netns = { names, 1 } };
+	struct observed *o = arena_new_of(fixture.a, struct observed);
+	struct error e = { 0 };
+
+	if (kern_linux_ops.observe(fixture.k, fixture.a, &want, o, &e) < 0)
+		fail_msg("observe: %s", e.text);
+	return o;
+}
+
+static void put_into_blue(enum mechanism mechanism)
+{
+	struct op op = set_op(mechanism, TC_EGRESS, "a");
+	const struct observed_tc *own, *blue;
+	struct observed *o;
+
+	op.tc.netns = "blue";
+	apply_fine(&op);
+	o = look_into_blue();
+	own = observed_find_tc(o, NULL, w.veth, TC_EGRESS);
+	blue = observed_find_tc(o, "blue", w.veth, TC_EGRESS);
+	assert_int_equal(own->program_count + own->filter_count, 0);
+	assert_int_equal(blue->program_count + blue->filter_count, 1);
+	op = clear_op(mechanism, TC_EGRESS, w.a);
+	op.tc.netns = "blue";
+	if (blue->program_count > 0) {
+		assert_true(blue->programs[0].ours);
+		op.tc.link_id = blue->programs[0].link_id;
+	} else {
+		assert_true(blue->filters[0].ours);
+	}
+	apply_fine(&op);
+	blue = observed_find_tc(look_into_blue(), "blue", w.veth, TC_EGRESS);
+	assert_int_equal(blue->program_count + blue->filter_count, 0);
+	op = set_op(mechanism, TC_EGRESS, "a");
+	op.tc.netns = "blue";
+	op.tc.ifindex = 1000;
+	apply_fails(&op, -ENODEV, "InterfaceGone", FAILURE_TRANSIENT, "v0");
+}
+
+static void equal_places_of_two_namespaces_are_kept_apart(void **state)
+{
+	(void)state;
+	make_blue();
+	if (fixture_has("tcx"))
+		put_into_blue(MECHANISM_TCX);
+	if (fixture_has("clsact"))
+		put_into_blue(MECHANISM_CLSACT);
+}
+
 /* --- the dispatcher -------------------------------------------------------------------- */
 
 /* What a section's name means to libbpf does not keep a program from any place. */
@@ -238,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TC_TEST(slots_stay_filled_without_pins),
 		TC_TEST(nothing_is_looked_at_without_a_reason),
+		TC_TEST(equal_places_of_two_namespaces_are_kept_apart),
 		TC_TEST(a_program_of_any_section_fits_everywhere),
 		TC_TEST(an_xdp_program_is_no_member),
 		TC_TEST(verdicts_are_as_the_model_has_them),

@@ -156,9 +156,9 @@ static void a_full_list_is_said_to_be_full(void **state)
 
 	(void)state;
 	need("tcx");
-	programs_for_the_kernels_limit(TCX_PROGRAMS_MAX - 2);
+	programs_for_the_kernels_limit(LIMIT_CHAIN_TCX - 1);
 	apply_fine(&op);
-	assert_int_equal(at(TC_INGRESS)->program_count, TCX_PROGRAMS_MAX - 1);
+	assert_int_equal(at(TC_INGRESS)->program_count, LIMIT_CHAIN_TCX);
 	op = set_op(MECHANISM_TCX, TC_INGRESS, "b");
 	apply_fails(&op, -ERANGE, "TcListFull", FAILURE_FOREIGN, "the 63 programs");
 	assert_int_equal(look(true)->link_count, 1);
