@@ -330,14 +330,15 @@ void load_member(const char *name, uint32_t id, uint32_t verdict)
 
 void load_tc_member(const char *name, uint32_t id, int verdict, bool by_packet)
 {
-	static const char *const programs[] = { "classifier_trace", "tc_trace", "tcx_egress_trace",
-						"tcx_ingress_trace", NULL };
+	static const char *const all[] = { "classifier_trace", "tc_trace", "tcx_egress_trace",
+					   "tcx_ingress_trace", NULL };
+	static const char *const one[] = { "tc_trace", NULL };
 	struct object_decl *d = declare(name, "test_tc");
 
 	declare_value(d, "id", id);
 	declare_value(d, "verdict", (uint32_t)verdict);
 	declare_value(d, "verdict_in_packet", by_packet);
-	load_into_trace(name, d, programs);
+	load_into_trace(name, d, by_packet ? one : all);
 }
 
 uint32_t id_of_program(int fd)

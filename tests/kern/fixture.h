@@ -64,8 +64,8 @@ void load_op_use(struct op *op, const char *map, const char *instance, const cha
 void load_member(const char *name, uint32_t id, uint32_t verdict);
 uint32_t program_id(const char *instance); /* of the member's program */
 /*
- * The same of test_tc, with its program for each section; by_packet: the verdict is in the packet. The id is
- * that of tc_trace.
+ * The same of test_tc, with its program for each section; by_packet: tc_trace alone, the verdict is in the
+ * packet. The id is that of tc_trace.
  */
 void load_tc_member(const char *name, uint32_t id, int verdict, bool by_packet);
 uint32_t tc_program_id(const char *instance);
