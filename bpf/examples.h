@@ -7,7 +7,7 @@
 
 #include <linux/types.h>
 
-/* Bytes are those of the frame's first buffer: all of it, unless the driver gives XDP fragments. */
+/* Bytes are, with XDP, those of the frame's first buffer: all of it, unless the driver gives fragments. */
 struct traffic {
 	__u64 packets;
 	__u64 bytes;
@@ -15,6 +15,11 @@ struct traffic {
 
 /* packet_counter: keys 0 … 255 of `counters` are IP protocol numbers, this is all that is not IP. */
 #define PACKET_COUNTER_NOT_IP 256
+
+/* traffic_counter: keys of `traffic`. */
+#define TRAFFIC_COUNTER_RECEIVED   0
+#define TRAFFIC_COUNTER_SENT       1
+#define TRAFFIC_COUNTER_DIRECTIONS 2
 
 /* block_list: the kernel's longest-prefix match wants the length in bits first. */
 struct block_list_v4 {

@@ -19,10 +19,12 @@ check "the examples are valid" ctl check "$conf"
 interface eth0 p0
 interface eth1 p1
 daemon_start
+features=$(ctl features --json | jq -r '.features[] | select(.available) | .name')
+grep -qx 'tcx\|clsact' <<<"$features" || rm "$conf/50-traffic-counter.yaml"
 check "and converge" converge --ready
 equal "four programs on each interface, in order" \
 	"block-list rate-limiter packet-counter af-xdp@eth0" \
-	"$(status_value '.chains[] | select(.interface=="eth0") | [.members[].object] | join(" ")')"
+	"$(status_value '.chains[] | select(.interface=="eth0" and .hook=="xdp") | [.members[].object] | join(" ")')"
 
 shares=$run/shares
 counter() { tool get "$shares/dashboard/maps/packets" "$1" 0 8; } # by IP protocol
@@ -35,6 +37,17 @@ unprivileged check "an operator of netops blocks a prefix" as_user 4001 "$(geten
 in_peer "$builddir/tests/tools/testtool" send-udp p0 5 192.0.2.7 >/dev/null
 unprivileged equal "its packets are dropped" 5 "$(tool get "$shares/block-list/maps/dropped" 00000000 0 8)"
 unprivileged equal "and not counted behind it" 10 "$(counter 11000000)"
+
+if [ -e "$conf/50-traffic-counter.yaml" ]; then
+	traffic() { tool get "$shares/traffic/maps/traffic" "$1" 0 8; } # by direction
+	received=$(traffic 00000000) sent=$(traffic 01000000)
+	in_peer "$builddir/tests/tools/testtool" send-udp p0 7 203.0.113.9 >/dev/null
+	"$builddir/tests/tools/testtool" send-udp eth0 3 203.0.113.9 >/dev/null
+	check "tc counts what is received" test $(($(traffic 00000000) - received)) -ge 7
+	check "and what is sent" test $(($(traffic 01000000) - sent)) -ge 3
+else
+	skip "tc counts what is received and sent" "the kernel has neither TCX nor clsact"
+fi
 
 in_peer "$builddir/tests/tools/testtool" send-udp p0 4000 198.51.100.1 >/dev/null
 limited=$(tool get "$shares/dashboard/maps/limited" 00000000 0 8)
