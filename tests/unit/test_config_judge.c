@@ -135,6 +135,17 @@ static void programs_must_fit_their_hook(void **state)
 	expect_fault(
 		"objects: {a: {file: a.o, programs: {on_cpu: {attach: [{xdp: {interface: x}}]}}}}",
 		"WrongProgramType", "entry of a cpumap only");
+	expect_fault("objects: {a: {file: a.o, programs: {egress: {attach: [{tc: {interface: x, "
+		     "direction: egress}}]}}}}",
+		     NULL, NULL);
+	expect_fault("objects: {a: {file: a.o, programs: {count: {attach: [{tc: {interface: x, "
+		     "direction: egress}}]}}}}",
+		     "WrongProgramType",
+		     "of type xdp; the hook tc takes programs of type sched_cls; write 'xdp' "
+		     "instead of 'tc'");
+	expect_fault("objects: {a: {file: a.o, programs: {egress: {attach: [{tc: {interface: x, "
+		     "direction: egress}}, {xdp: {interface: x}}]}}}}",
+		     "WrongProgramType", "write 'tc' instead of 'xdp'");
 }
 
 static void files_must_be_as_asked_for(void **state)

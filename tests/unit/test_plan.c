@@ -230,6 +230,35 @@ static void sixteen_members_can_be_ordered(void **state)
 	assert_string_equal(names_of(f->a, v, LIMIT_CHAIN_TAILCALL), "abcdefghijklmnop");
 }
 
+static void order_of_as_many_as_tcx_takes(void **state)
+{
+	struct slot v[LIMIT_CHAIN_TCX];
+	struct fixture *f = *state;
+	uint64_t cyclic;
+
+	for (size_t i = 0; i < LIMIT_CHAIN_TCX; i++)
+		v[i] = slot_of("x", (uint16_t)(LIMIT_CHAIN_TCX - i), NULL);
+	assert_null(slots_order(f->a, v, LIMIT_CHAIN_TCX, &cyclic));
+	for (size_t i = 0; i < LIMIT_CHAIN_TCX; i++)
+		assert_int_equal(v[i].priority, i + 1);
+}
+
+/* b and d run behind a and c, and nothing tells why. */
+static void unranked_members_keep_their_places(void **state)
+{
+	struct fixture *f = *state;
+	struct live_member live[4];
+	struct slot v[] = { slot_of("d", 0, NULL), slot_of("c", 10, NULL), slot_of("b", 0, NULL),
+			    slot_of("a", 20, NULL) };
+	uint64_t cyclic;
+
+	for (size_t i = 0; i < ARRAY_SIZE(v); i++)
+		v[i].live = &live[ARRAY_SIZE(v) - 1 - i];
+	v[0].unranked = v[2].unranked = true;
+	assert_null(slots_order(f->a, v, ARRAY_SIZE(v), &cyclic));
+	assert_string_equal(names_of(f->a, v, ARRAY_SIZE(v)), "cdab");
+}
+
 /* --- versions ---------------------------------------------------------------------------------- */
 
 static const char *version_of(struct fixture *f)
@@ -536,6 +565,8 @@ int main(void)
 		with_fixture(cycle_names_its_members_only),
 		with_fixture(a_member_before_itself_is_a_cycle),
 		with_fixture(sixteen_members_can_be_ordered),
+		with_fixture(order_of_as_many_as_tcx_takes),
+		with_fixture(unranked_members_keep_their_places),
 		with_fixture(version_depends_on_what_is_loaded_only),
 		with_fixture(programs_of_a_filled_array_are_loaded_too),
 		with_fixture(newer_layout_is_never_touched),
