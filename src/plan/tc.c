@@ -44,9 +44,10 @@ static void entry_observe(struct planner *p, struct tc_entry *e,
 	e->program = e->dispatcher ? NULL : lookup_program(p, o->id);
 }
 
+/* Without pins, or with a dispatcher whose metadata is gone: nothing tells what runs there. */
 static bool entry_is_lost(const struct tc_entry *e)
 {
-	return e->ours && !e->dispatcher && !e->program;
+	return e->ours && !e->member_count;
 }
 
 static bool entry_is_newer(const struct tc_entry *e)

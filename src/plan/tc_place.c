@@ -312,7 +312,7 @@ static bool slot_is_served(const struct tc_chain *t, size_t slot)
 static bool entry_may_go(const struct planner *p, const struct tc_chain *t,
 			 const struct tc_entry *e)
 {
-	bool lost = !e->dispatcher && !e->program;
+	bool lost = !e->member_count;
 
 	if (lost && p->keep_removed)
 		return false;

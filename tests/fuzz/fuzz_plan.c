@@ -103,7 +103,7 @@ static void change_chain(struct observed *o, const struct change *c)
 	struct observed_chain *v = &o->chains[c->element % o->chain_count];
 	size_t n = v->complete ? v->meta.member_count : 0;
 
-	switch (c->field % 5) {
+	switch (c->field % 6) {
 	case 0:
 		v->complete = false;
 		break;
@@ -119,6 +119,9 @@ static void change_chain(struct observed *o, const struct change *c)
 		if (n)
 			v->meta.members[c->value % n].instance = some_instance(o, c->value);
 		break;
+	case 4:
+		v->meta.hook = c->value % 2 ? HOOK_TC : HOOK_XDP;
+		break;
 	default:
 		v->meta.frags = c->value % 2;
 		break;
@@ -133,6 +136,52 @@ static void change_link(struct observed *o, const struct change *c)
 		l->program_id = some_id(o, c->value);
 	else
 		l->ifindex = c->value % 8;
+}
+
+static void change_tc_program(struct observed *o, struct observed_tc_program *v, size_t n,
+			      const struct change *c)
+{
+	struct observed_tc_program *at = n ? &v[c->value % n] : NULL;
+
+	if (!at)
+		return;
+	switch (c->field % 4) {
+	case 0:
+		at->id = some_id(o, c->value);
+		break;
+	case 1:
+		at->ours = !at->ours;
+		break;
+	case 2:
+		at->link_id = c->value % 2 ? c->value : 0;
+		break;
+	default:
+		at->filter_priority = c->value;
+		break;
+	}
+}
+
+static void change_tc(struct observed *o, const struct change *c)
+{
+	struct observed_tc *t = &o->tc[c->element % o->tc_count];
+
+	switch (c->field / 4 % 5) {
+	case 0:
+		change_tc_program(o, t->programs, t->program_count, c);
+		break;
+	case 1:
+		change_tc_program(o, t->filters, t->filter_count, c);
+		break;
+	case 2:
+		t->qdisc = (enum tc_qdisc)(c->value % 3);
+		break;
+	case 3:
+		t->program_count /= 2;
+		break;
+	default:
+		t->revision = c->value;
+		break;
+	}
 }
 
 static void change_mount(struct observed *o, const struct change *c)
@@ -164,7 +213,7 @@ static void change_mount(struct observed *o, const struct change *c)
 
 static void change(struct observed *o, const struct change *c)
 {
-	switch (c->list % 6) {
+	switch (c->list % 7) {
 	case 0:
 		if (o->interface_count)
 			change_interface(o, c);
@@ -184,6 +233,10 @@ static void change(struct observed *o, const struct change *c)
 	case 4:
 		if (o->mount_count)
 			change_mount(o, c);
+		break;
+	case 5:
+		if (o->tc_count)
+			change_tc(o, c);
 		break;
 	default:
 		o->bpffs_mounted = c->value % 2;
@@ -205,6 +258,25 @@ static bool program_is_ours(const struct observed *o, uint32_t id)
 	       (observed_find_program(o, id) && observed_find_program(o, id)->ours);
 }
 
+static bool tc_is_ours(const struct observed *o, const struct op_tc *op)
+{
+	const struct observed_tc *t = observed_find_tc(o, op->netns, op->ifindex, op->direction);
+
+	for (size_t i = 0; t && i < t->program_count; i++)
+		if (op->mechanism == MECHANISM_TCX && t->programs[i].link_id == op->link_id &&
+		    t->programs[i].id == op->expected_id && t->programs[i].ours)
+			return true;
+	for (size_t i = 0; t && i < t->filter_count; i++)
+		if (op->mechanism == MECHANISM_CLSACT && t->filters[i].id == op->expected_id &&
+		    t->filters[i].ours)
+			return true;
+	/* Attached to nothing any more. */
+	for (size_t i = 0; !op->ifindex && i < o->link_count; i++)
+		if (o->links[i].id == op->link_id && !o->links[i].ifindex)
+			return true;
+	return false;
+}
+
 static void check_target(const struct observed *o, const struct op *op)
 {
 	const struct observed_object *v;
@@ -215,6 +287,10 @@ static void check_target(const struct observed *o, const struct op *op)
 	case OP_LINK_SET:
 	case OP_ROOT_CLEAR:
 		EXPECT(!op->root.expected_id || program_is_ours(o, op->root.expected_id));
+		break;
+	case OP_TC_SET:
+	case OP_TC_CLEAR:
+		EXPECT(!op->tc.expected_id || tc_is_ours(o, &op->tc));
 		break;
 	case OP_CHAIN_REMOVE:
 		EXPECT(!observed_find_chain(o, op->chain.id)->newer);
