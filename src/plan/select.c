@@ -109,7 +109,7 @@ static void set_find_conflict(struct planner *p, struct set_state *s, enum hook 
 		if (!first || first == s || set_agrees(first->decl, s->decl, hook))
 			continue;
 		s->conflict = first->decl;
-		s->conflict_interface = p->observed->interfaces[i].name;
+		s->conflict_interface = interface_label(p, &p->observed->interfaces[i]);
 		s->conflict_hook = hook;
 	}
 }
