@@ -38,8 +38,8 @@ static struct draft *find_clear(const struct chain *c)
 	return c->want == WANT_CLEAR ? c->root : NULL;
 }
 
-/* Whether roots of ours are in the namespace now; those that stay beyond this plan. */
-static bool has_roots(struct planner *p, const struct interface_range *at)
+/* Whether roots of ours are in the namespace now. */
+static bool has_roots(const struct planner *p, const struct interface_range *at)
 {
 	for (size_t i = at->first; i < at->end; i++)
 		if (is_ours(&p->chains[i]))
