@@ -181,6 +181,31 @@ done
 check "converged" converge
 check "no descriptor is left behind" until_true 5 eval '[ "$(descriptors)" -le "$count" ]'
 
+# Programs of tc in the namespace, by whichever way the kernel has.
+write "$conf/t1.yaml" <<-'EOF'
+	objects:
+	  t1:
+	    file: test_tc.bpf.o
+	    programs:
+	      tc_trace:
+	        attach:
+	          - {tc: {interface: e0, netns: blue, direction: ingress}}
+	          - {tc: {interface: e0, netns: blue, direction: egress}}
+EOF
+check "tc in a namespace" converge
+equal "both directions" "ready null,ready null" "$(status_value \
+	'[.objects[] | select(.name=="t1") | .programs[].attachments[] | "\(.state) \(.reason)"] | join(",")')"
+equal "of its interface" "blue" \
+	"$(status_value '[.chains[] | select(.hook=="tc") | .netns] | unique | join(",")')"
+tc_in_blue() {
+	inside blue "${BPFTOOL:-bpftool}" -j net show dev e0 | jq '[.[0].tc[]] | length'
+}
+equal "the kernel has them there" 2 "$(tc_in_blue)"
+equal "and not here" 0 "$(bpftool -j net show dev e0 | jq '[.[0].tc[]] | length')"
+rm "$conf/t1.yaml"
+check "converged" converge
+equal "gone" 0 "$(tc_in_blue)"
+
 # By a path, which ends with its process.
 unshare --net sleep infinity &
 holder=$!
