@@ -95,6 +95,7 @@ equal "its name does not reach the interfaces here" "" "$(root_of v0)"
 send q0 1
 equal "its chain runs" "1 2" "$(trace_last)"
 equal "it is told by name" "blue e0" "$(status_value '.chains[] | "\(.netns) \(.interface)"')"
+matches "and shown by it" '^blue:e0 .*xdp' "$(ctl show blue:e0)"
 check "there is a record now" test -d "$bpffs/netns/blue"
 
 # The same name and the same number in three namespaces.
