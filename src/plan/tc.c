@@ -396,8 +396,7 @@ static bool form_is_possible(struct planner *p, const struct tc_chain *t, const 
 			arena_printf(p->a,
 				     "the chain at %s needs tail calls (%s), which this kernel "
 				     "cannot do for tc: %s; the chain stays as it is",
-				     where, need ? need : "it runs in a dispatcher",
-				     feature_detail(p, "tc_tailcall")));
+				     where, need, feature_detail(p, "tc_tailcall")));
 	else if (!dispatcher && runs_without_pin(t, &unpinned))
 		condition_set(
 			ret, STATE_PENDING, REASON_CHAIN_HELD,
@@ -410,6 +409,13 @@ static bool form_is_possible(struct planner *p, const struct tc_chain *t, const 
 	return false;
 }
 
+/* Links would do as well, but the next change of order would bring the dispatcher back. */
+static bool dispatcher_stays(const struct planner *p, const struct chain *c)
+{
+	return c->live.dispatcher && c->slot_count > 1 && c->slot_count <= LIMIT_CHAIN_TAILCALL &&
+	       observed_has_feature(p->observed, "tc_tailcall");
+}
+
 static void choose_form(struct planner *p, struct tc_chain *t)
 {
 	struct chain *c = &t->chain;
@@ -418,10 +424,7 @@ static void choose_form(struct planner *p, struct tc_chain *t)
 
 	match_links(p, t);
 	need = dispatcher_need(t);
-	c->want = WANT_DIRECT;
-	if (need ||
-	    (c->live.dispatcher && c->slot_count > 1 && c->slot_count <= LIMIT_CHAIN_TAILCALL))
-		c->want = WANT_TAILCALL;
+	c->want = need || dispatcher_stays(p, c) ? WANT_TAILCALL : WANT_DIRECT;
 	/* What runs in its place as declared is right, unless its place is what cannot be. */
 	if (!form_is_possible(p, t, need, &why))
 		chain_stop(c, t->reordered || str_eq(why.reason, REASON_TOO_MANY_MEMBERS), &why);
