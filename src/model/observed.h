@@ -66,6 +66,7 @@ struct observed_dispatch_member {
 	char tag[17];
 	uint32_t priority, actions, flags; /* actions without bit 31 */
 	bool linked;                       /* the pin of its link is there as well */
+	bool ours; /* carries our mark, and so was loaded by us even if our pin is gone */
 };
 
 /* What libxdp's protocol tells of an interface whose root is a dispatcher by it, whoever built that. */

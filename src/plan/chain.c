@@ -22,13 +22,18 @@ void chain_stop(struct chain *c, bool running, const struct condition_status *wh
 		at->settled = true;
 		if (running || !at->slot || !slot_is_running(at->slot))
 			at->condition = *why;
+		else if (c->live.kind == LIVE_PROTOCOL)
+			condition_set(&at->condition, STATE_READY, REASON_FOREIGN_DISPATCHER,
+				      "it runs in a dispatcher that libxdp built");
 	}
 }
 
 bool slot_is_running(const struct slot *s)
 {
+	enum live_kind kind = s->attachment->chain->live.kind;
+
 	return s->id && s->live && s->live->id == s->id && s->live->proceed_on == s->proceed_on &&
-	       (s->live->required == s->required || s->live->lone);
+	       (s->live->required == s->required || s->live->lone || kind == LIVE_PROTOCOL);
 }
 
 bool slot_continues(const struct slot *s, const struct live_member *m)
@@ -69,22 +74,31 @@ static const char *describe_foreign(struct planner *p, const struct chain *c)
 	const char *word = (size_t)i->xdp_mode < ARRAY_SIZE(off) && off[i->xdp_mode] ?
 				   off[i->xdp_mode] :
 				   "xdp";
-	const char *whose = "";
+	const struct observed_dispatch *d = c->live.dispatch;
+	const char *whose = "", *remedy;
 	const char *in = "";
 
 	if (i->netns)
 		in = arena_printf(p->a,
 				  *i->netns == '/' ? "nsenter --net=%s " : "ip netns exec %s ",
 				  i->netns);
-	if (f && str_eq(f->name, "bpfshare_chain"))
+	remedy = d ? arena_printf(p->a, "%sxdp-loader unload %s --all", in, i->name) :
+		     arena_printf(p->a, "%sip link set dev %s %s off", in, i->name, word);
+	if (d)
+		whose = arena_printf(p->a,
+				     "; it is a chain by libxdp's protocol, version %u, "
+				     "which cannot be joined: %s",
+				     d->version,
+				     d->fault ? d->fault : "some of its programs are not pinned");
+	else if (f && str_eq(f->name, "bpfshare_chain"))
 		whose = "; by its name it is a dispatcher of bpfshare, of another instance or one "
 			"whose pins are gone";
 	return arena_printf(
 		p->a,
 		"program %s (id %u, tag %s, loaded by uid %u) holds %s in %s mode%s; remove "
-		"it with `%sip link set dev %s %s off`, or declare `on_foreign: replace`",
+		"it with `%s`, or declare `on_foreign: replace`",
 		f && f->name ? f->name : "?", i->xdp_id, f ? f->tag : "?", f ? f->uid : 0,
-		interface_label(p, i), xdp_attached_name(i->xdp_mode), whose, in, i->name, word);
+		interface_label(p, i), xdp_attached_name(i->xdp_mode), whose, remedy);
 }
 
 static const struct observed_interface *busy_bond(const struct planner *p, const struct chain *c)
@@ -153,8 +167,7 @@ static void attachments_find_live(struct chain *c)
 	}
 }
 
-/* A member that stays exactly as it runs. */
-static struct slot kept_slot(struct planner *p, const struct chain *c, const struct live_member *m)
+struct slot slot_kept(struct planner *p, const struct chain *c, const struct live_member *m)
 {
 	const struct observed_object *v = m->version;
 	struct slot s = {
@@ -171,9 +184,26 @@ static struct slot kept_slot(struct planner *p, const struct chain *c, const str
 		.live = m,
 	};
 
-	if (c->live.kind == LIVE_CHAIN)
+	if (live_is_libxdp(&c->live))
+		s.frags = m->frags;
+	else if (c->hook == HOOK_XDP && c->live.kind == LIVE_CHAIN)
 		s.frags = c->live.dispatcher->observed->meta.frags;
 	return s;
+}
+
+static struct slot foreign_slot(const struct live_member *m)
+{
+	return (struct slot){
+		.object = "",
+		.instance = "",
+		.program = m->program,
+		.id = m->foreign_id,
+		.priority = m->priority,
+		.proceed_on = m->proceed_on,
+		.foreign = true,
+		.frags = m->frags,
+		.live = m,
+	};
 }
 
 static bool program_has_frags(const struct instance *i, const char *function)
@@ -201,15 +231,18 @@ static struct slot declared_slot(struct attachment *at)
 		.attachment = at,
 		.live = at->live,
 	};
-	const struct observed_program *o;
+	const struct observed_program *o, *form;
 
 	if (i->load) {
 		s.version = i->version;
 		s.load = i->load;
 	} else if (i->observed) {
 		o = observed_object_program(i->observed, s.program);
+		form = live_is_libxdp(&at->chain->live) ?
+			       observed_object_extension(i->observed, s.program) :
+			       o;
 		s.version = o ? i->version : NULL;
-		s.id = o ? o->id : 0;
+		s.id = o && form ? form->id : 0;
 	}
 	/* Its pins are gone, but it runs here: that is better than nothing. */
 	if (!s.version && at->live)
@@ -225,7 +258,7 @@ static bool stays_undeclared(const struct planner *p, const struct live_member *
 	return m->id && (p->keep_removed || (i && i->frozen));
 }
 
-/* Declared attachments, then what stays although nobody declares it here. */
+/* Declared attachments, then what stays although nobody declares it here, then what is others'. */
 static size_t gather(struct planner *p, struct chain *c)
 {
 	size_t n = 0;
@@ -237,7 +270,7 @@ static size_t gather(struct planner *p, struct chain *c)
 		if (at->object->standing == STANDING_SUSPENDED || at->per_device) {
 			if (!at->live)
 				continue;
-			c->slots[n] = kept_slot(p, c, at->live);
+			c->slots[n] = slot_kept(p, c, at->live);
 			c->slots[n].attachment = at;
 			/* A lone program's own root tells no more than that it runs. */
 			if (at->live->lone) {
@@ -252,13 +285,16 @@ static size_t gather(struct planner *p, struct chain *c)
 	}
 	for (size_t i = 0; i < c->live.member_count; i++) {
 		const struct live_member *m = &c->live.members[i];
-		bool declared = false;
+		bool declared = m->foreign;
 
 		for (size_t k = 0; k < n && !declared; k++)
 			declared = slot_continues(&c->slots[k], m);
 		if (!declared && stays_undeclared(p, m))
-			c->slots[n++] = kept_slot(p, c, m);
+			c->slots[n++] = slot_kept(p, c, m);
 	}
+	for (size_t i = 0; i < c->live.member_count; i++)
+		if (c->live.members[i].foreign_id)
+			c->slots[n++] = foreign_slot(&c->live.members[i]);
 	return n;
 }
 
@@ -313,7 +349,7 @@ static void leave_out(struct planner *p, struct slot *s)
 			arena_printf(p->a, "object %s: %s", i->name, i->condition.message);
 }
 
-static bool slot_is_missing(const struct slot *s)
+bool slot_is_missing(const struct slot *s)
 {
 	return !s->version && !s->id;
 }
@@ -406,7 +442,7 @@ static bool agree_on_frags(struct planner *p, struct chain *c, struct slot *s)
 	}
 	if (!s->live || s->live->id == s->id)
 		return false;
-	old = kept_slot(p, c, s->live);
+	old = slot_kept(p, c, s->live);
 	s->version = old.version;
 	s->id = old.id;
 	s->load = NULL;
@@ -415,16 +451,18 @@ static bool agree_on_frags(struct planner *p, struct chain *c, struct slot *s)
 }
 
 /* Leaves out what cannot run; what remains are the slots. */
-static void fill_slots(struct planner *p, struct chain *c, size_t n)
+static void fill_slots(struct planner *p, struct chain *c, size_t n, bool libxdp)
 {
 	c->slot_count = 0;
-	c->frags = wanted_frags(c, n);
+	c->frags = !libxdp && wanted_frags(c, n);
 	for (size_t i = 0; i < n; i++) {
 		struct slot s = c->slots[i];
 
+		if (slot_is_missing(&s))
+			s.frags = false;
 		if (slot_is_missing(&s) && s.on_missing != ON_MISSING_DROP)
 			leave_out(p, &s);
-		else if (agree_on_frags(p, c, &s))
+		else if (libxdp || agree_on_frags(p, c, &s))
 			c->slots[c->slot_count++] = s;
 		else if (s.attachment)
 			s.attachment->slot = NULL;
@@ -437,36 +475,6 @@ static void fill_slots(struct planner *p, struct chain *c, size_t n)
 		else if (s->attachment)
 			s->attachment->slot = s;
 	}
-}
-
-static void choose_mechanism(struct planner *p, struct chain *c)
-{
-	const struct slot *only = c->slot_count == 1 ? &c->slots[0] : NULL;
-	struct condition_status why;
-	const char *detail = NULL;
-
-	if (!c->slot_count) {
-		bool lost = c->live.kind == LIVE_LOST && !p->keep_removed;
-
-		c->want = live_is_ours(&c->live) || lost ? WANT_CLEAR : WANT_AS_IS;
-		return;
-	}
-	if (only && only->version && only->proceed_on == XDP_VERDICTS_DEFAULT) {
-		c->want = WANT_DIRECT;
-		return;
-	}
-	c->want = WANT_TAILCALL;
-	if (observed_has_feature(p->observed, "tailcall"))
-		return;
-	for (size_t i = 0; i < p->observed->feature_count; i++)
-		if (str_eq(p->observed->features[i].name, "tailcall"))
-			detail = p->observed->features[i].detail;
-	condition_set(&why, STATE_FAILED, REASON_TAILCALL_UNAVAILABLE,
-		      arena_printf(p->a,
-				   "the chain of %s needs tail calls, which this kernel cannot "
-				   "do%s%s; one program with the default proceed_on works without",
-				   c->interface->name, detail ? ": " : "", detail ? detail : ""));
-	chain_stop(c, false, &why);
 }
 
 static void find_reordering(struct chain *c)
@@ -489,25 +497,41 @@ size_t chain_gather(struct planner *p, struct chain *c)
 	return gather(p, c);
 }
 
+/* False: a member holds the chain as it is. */
+static bool fill_chain(struct planner *p, struct chain *c, size_t n, bool libxdp)
+{
+	const struct slot *holder = find_holder(c, n);
+
+	if (holder)
+		hold(p, c, n, holder);
+	else
+		fill_slots(p, c, n, libxdp);
+	return !holder;
+}
+
 bool chain_arrange(struct planner *p, struct chain *c, size_t n)
 {
-	if (!order_members(p, c, n))
+	if (!order_members(p, c, n) || !fill_chain(p, c, n, false))
 		return false;
-	if (find_holder(c, n)) {
-		hold(p, c, n, find_holder(c, n));
-		return false;
-	}
-	fill_slots(p, c, n);
 	find_reordering(c);
 	return true;
+}
+
+static bool any_is_ours(const struct chain *c, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!c->slots[i].foreign)
+			return true;
+	return false;
 }
 
 static void chain_decide(struct planner *p, struct chain *c)
 {
 	struct condition_status why;
 	size_t n = chain_gather(p, c);
+	bool libxdp;
 
-	if (n && chain_is_blocked(p, c, &why)) {
+	if (any_is_ours(c, n) && chain_is_blocked(p, c, &why)) {
 		chain_stop(c, true, &why);
 		return;
 	}
@@ -520,8 +544,11 @@ static void chain_decide(struct planner *p, struct chain *c)
 		chain_stop(c, true, &why);
 		return;
 	}
-	if (chain_arrange(p, c, n))
-		choose_mechanism(p, c);
+	if (!order_members(p, c, n) || !mechanism_choose(p, c, &n, &libxdp) ||
+	    !fill_chain(p, c, n, libxdp))
+		return;
+	mechanism_settle(p, c, libxdp);
+	find_reordering(c);
 }
 
 void chains_want(struct planner *p)

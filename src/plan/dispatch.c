@@ -13,20 +13,56 @@
 
 /* --- comparison --------------------------------------------------------------- */
 
+bool chain_wants_dispatcher(const struct chain *c)
+{
+	return c->want == WANT_TAILCALL || c->want == WANT_LIBXDP;
+}
+
+static enum mechanism mechanism_of(const struct chain *c)
+{
+	return c->want == WANT_LIBXDP ? MECHANISM_LIBXDP : MECHANISM_TAILCALL;
+}
+
+static struct meta_member meta_of(const struct chain *c, const struct slot *s)
+{
+	bool libxdp = c->want == WANT_LIBXDP;
+
+	return (struct meta_member){
+		.instance = s->instance,
+		.program = s->program,
+		.priority = s->priority,
+		.proceed_on = s->proceed_on,
+		.id = s->foreign ? s->id : 0,
+		.run_priority = s->run_priority,
+		.required = s->required,
+		.frags = libxdp && s->frags,
+		.absent = libxdp && slot_is_missing(s),
+	};
+}
+
+/* A priority that changes nothing of the order changes nothing; what libxdp sorts by is another number. */
+static bool same_member(const struct meta_member *x, const struct meta_member *y)
+{
+	return str_eq(x->instance, y->instance) && str_eq(x->program, y->program) &&
+	       x->proceed_on == y->proceed_on && x->required == y->required && x->id == y->id &&
+	       x->run_priority == y->run_priority && x->frags == y->frags && x->absent == y->absent;
+}
+
 /* What the dispatcher's code fixes: everything but which program sits in a slot. */
 static bool same_structure(const struct dispatcher *d, const struct chain *c)
 {
 	const struct meta_chain *m = &d->observed->meta;
 
 	if (!d->observed->complete || d->observed->newer || m->hook != c->hook ||
-	    m->frags != c->frags || m->member_count != c->slot_count)
+	    m->mechanism != mechanism_of(c) || m->protocol != c->protocol || m->frags != c->frags ||
+	    m->member_count != c->slot_count)
 		return false;
-	for (size_t i = 0; i < c->slot_count; i++)
-		if (!str_eq(m->members[i].instance, c->slots[i].instance) ||
-		    !str_eq(m->members[i].program, c->slots[i].program) ||
-		    m->members[i].proceed_on != c->slots[i].proceed_on ||
-		    m->members[i].required != c->slots[i].required)
+	for (size_t i = 0; i < c->slot_count; i++) {
+		struct meta_member want = meta_of(c, &c->slots[i]);
+
+		if (!same_member(&m->members[i], &want))
 			return false;
+	}
 	return true;
 }
 
@@ -40,8 +76,9 @@ static bool slots_equal(const struct slot *x, const struct slot *y, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (x[i].id != y[i].id || x[i].load != y[i].load ||
 		    !str_eq(x[i].version, y[i].version) || x[i].proceed_on != y[i].proceed_on ||
-		    x[i].required != y[i].required || !str_eq(x[i].instance, y[i].instance) ||
-		    !str_eq(x[i].program, y[i].program))
+		    x[i].required != y[i].required || x[i].run_priority != y[i].run_priority ||
+		    x[i].foreign != y[i].foreign || x[i].frags != y[i].frags ||
+		    !str_eq(x[i].instance, y[i].instance) || !str_eq(x[i].program, y[i].program))
 			return false;
 	return true;
 }
@@ -59,20 +96,31 @@ static bool dispatcher_fits(const struct dispatcher *d, const struct chain *c)
 	return true;
 }
 
+static void hash_number(struct hasher *h, uint32_t n)
+{
+	unsigned char bytes[] = { (unsigned char)n, (unsigned char)(n >> 8),
+				  (unsigned char)(n >> 16), (unsigned char)(n >> 24) };
+
+	hasher_add(h, bytes, sizeof(bytes));
+}
+
 static void hash_slots(struct hasher *h, const struct chain *c, bool with_versions)
 {
-	unsigned char head[] = { c->frags, (unsigned char)c->slot_count };
+	unsigned char head[] = { c->frags, (unsigned char)c->slot_count,
+				 (unsigned char)mechanism_of(c), (unsigned char)c->protocol };
 
 	hasher_add(h, head, sizeof(head));
 	for (size_t i = 0; i < c->slot_count; i++) {
 		const struct slot *s = &c->slots[i];
-		unsigned char flags[] = { (unsigned char)s->proceed_on, s->required,
-					  (unsigned char)(s->proceed_on >> 8) };
+		struct meta_member m = meta_of(c, s);
+		unsigned char flags[] = { m.required, m.frags, m.absent };
 
 		hasher_add_field(h, s->instance);
 		hasher_add_field(h, s->program);
-		/* The verdicts of XDP fit into one byte. */
-		hasher_add(h, flags, c->hook == HOOK_XDP ? 2 : sizeof(flags));
+		hash_number(h, m.proceed_on);
+		hash_number(h, m.run_priority);
+		hash_number(h, m.id);
+		hasher_add(h, flags, sizeof(flags));
 		if (with_versions)
 			hasher_add_field(h, s->version);
 	}
@@ -107,7 +155,7 @@ static bool users_agree(const struct dispatcher *d)
 	for (size_t i = 0; i < d->users.n; i++) {
 		const struct chain *c = d->users.v[i];
 
-		if (c->want != WANT_TAILCALL || !same_structure(d, c) ||
+		if (!chain_wants_dispatcher(c) || !same_structure(d, c) ||
 		    !slots_equal(c->slots, first->slots, c->slot_count))
 			return false;
 	}
@@ -121,15 +169,26 @@ static const char *edit_subject(struct planner *p, const struct dispatcher *d, s
 
 static const char *edit_version(struct planner *p, const struct slot *s)
 {
+	if (s->foreign)
+		return arena_printf(p->a, "program id %u", s->id);
 	return arena_printf(p->a, "%s/%s/%s", s->instance, s->version, s->program);
+}
+
+static struct program_ref reference_to(const struct slot *s)
+{
+	if (s->foreign)
+		return (struct program_ref){ .id = s->id };
+	return (struct program_ref){ s->instance, s->version, s->program, 0 };
 }
 
 /*
  * One slot is one atomic change. Several would be several, with chains in between that
- * nobody declared, unless they only fill slots that were empty.
+ * nobody declared, unless they only fill slots that were empty. A link of freplace cannot change its
+ * program, so there nothing else can be edited than what has lost its link.
  */
 static bool can_edit(struct planner *p, const struct dispatcher *d, const struct slot *slots)
 {
+	bool libxdp = d->observed->meta.mechanism == MECHANISM_LIBXDP;
 	size_t changes = 0;
 	bool refill = true;
 
@@ -142,7 +201,7 @@ static bool can_edit(struct planner *p, const struct dispatcher *d, const struct
 		if (lookup_past_failure(p, edit_subject(p, d, i), edit_version(p, &slots[i])))
 			return false;
 	}
-	return changes > 0 && (changes == 1 || refill);
+	return changes > 0 && ((changes == 1 && !libxdp) || refill);
 }
 
 static const char *several_key(struct planner *p, const char *first, size_t users)
@@ -162,8 +221,8 @@ static void edit_slot(struct planner *p, struct dispatcher *d, size_t i)
 	draft->op.subject = edit_subject(p, d, i);
 	draft->op.version = edit_version(p, s);
 	draft->op.reason = arena_printf(
-		p->a, d->members[i].id ? "%s/%s has a new version" : "the slot of %s/%s is empty",
-		s->instance, s->program);
+		p->a, d->members[i].id ? "%s%s%s has a new version" : "the slot of %s%s%s is empty",
+		s->instance, s->foreign ? "" : "/", s->program);
 	if (s->attachment)
 		draft->op.origin = s->attachment->decl->origin;
 	draft->rank = (unsigned int)i;
@@ -174,7 +233,7 @@ static void edit_slot(struct planner *p, struct dispatcher *d, size_t i)
 	o->slot = (uint32_t)i;
 	o->member_count = 1;
 	o->members = arena_new_of(p->a, struct program_ref);
-	o->members[0] = (struct program_ref){ s->instance, s->version, s->program, 0 };
+	o->members[0] = reference_to(s);
 	draft_need(p, draft, s->load);
 	*LIST_ADD(p->a, &d->edits) = draft;
 }
@@ -201,7 +260,9 @@ static struct build *find_build(const struct planner *p, const struct chain *c)
 	for (size_t i = 0; i < p->builds.n; i++) {
 		struct build *b = p->builds.v[i];
 
-		if (b->hook == c->hook && b->slot_count == c->slot_count && b->frags == c->frags &&
+		if (b->hook == c->hook && b->slot_count == c->slot_count &&
+		    b->chain->frags == c->frags && b->chain->want == c->want &&
+		    b->chain->protocol == c->protocol &&
 		    slots_equal(b->slots, c->slots, c->slot_count))
 			return b;
 	}
@@ -224,7 +285,8 @@ static void fill_build(struct planner *p, struct op_chain *o, const struct build
 
 	o->signature = o->meta.signature = b->signature;
 	o->meta.hook = c->hook;
-	o->meta.mechanism = MECHANISM_TAILCALL;
+	o->meta.mechanism = mechanism_of(c);
+	o->meta.protocol = c->protocol;
 	o->frags = o->meta.frags = c->frags;
 	o->member_count = o->meta.member_count = b->slot_count;
 	o->members = arena_calloc(p->a, b->slot_count, sizeof(*o->members));
@@ -232,16 +294,9 @@ static void fill_build(struct planner *p, struct op_chain *o, const struct build
 	for (size_t i = 0; i < b->slot_count; i++) {
 		const struct slot *s = &b->slots[i];
 
-		if (s->version)
-			o->members[i] =
-				(struct program_ref){ s->instance, s->version, s->program, 0 };
-		o->meta.members[i] = (struct meta_member){
-			.instance = s->instance,
-			.program = s->program,
-			.priority = s->priority,
-			.proceed_on = s->proceed_on,
-			.required = s->required,
-		};
+		if (s->version || s->foreign)
+			o->members[i] = reference_to(s);
+		o->meta.members[i] = meta_of(c, s);
 		if (!first)
 			first = s->attachment;
 	}
@@ -275,7 +330,7 @@ static void build_draft(struct planner *p, struct build *b, const struct chain *
 static const struct slot *find_unpinned(const struct chain *c)
 {
 	for (size_t i = 0; i < c->slot_count; i++)
-		if (c->slots[i].id && !c->slots[i].version)
+		if (c->slots[i].id && !c->slots[i].version && !c->slots[i].foreign)
 			return &c->slots[i];
 	return NULL;
 }
@@ -308,7 +363,7 @@ static void choose_dispatcher(struct planner *p, struct chain *c)
 		c->build->signature = unique_signature(p, c);
 		c->build->slots = c->slots;
 		c->build->slot_count = c->slot_count;
-		c->build->frags = c->frags;
+		c->build->chain = c;
 		c->build->hook = c->hook;
 		c->build->first = chain_key(p, c);
 		build_draft(p, c->build, c);
@@ -331,7 +386,7 @@ static void explain_builds(struct planner *p)
 
 static void chain_plan(struct planner *p, struct chain *c)
 {
-	if (c->want != WANT_TAILCALL)
+	if (!chain_wants_dispatcher(c))
 		return;
 	c->signature = slots_signature(c, p->a);
 	choose_dispatcher(p, c);

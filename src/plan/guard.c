@@ -25,6 +25,8 @@ static void count_attachments(const struct planner *p, struct count *n)
 		for (size_t k = 0; live_is_ours(&c->live) && k < c->live.member_count; k++) {
 			const struct live_member *m = &c->live.members[k];
 
+			if (m->foreign)
+				continue;
 			n->total += m->id != 0;
 			n->removed += m->id && c->root && !chain_keeps(c, m);
 		}

@@ -2,7 +2,8 @@
 /*
  * What every interface runs now. A root is ours if its program is one that we have pinned (a
  * program of a loaded object, or the dispatcher after which one of our chain directories is named) or
- * carries our mark though its pins are gone. Everything else is foreign, whatever its name says.
+ * carries our mark though its pins are gone. Everything else is foreign, whatever its name says; but the
+ * members of a dispatcher by libxdp's protocol are known one by one, and some may be ours.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,16 +22,22 @@ static void dispatcher_observe(struct planner *p, struct dispatcher *d,
 	d->members = arena_calloc(p->a, d->member_count, sizeof(*d->members));
 	for (size_t i = 0; i < d->member_count; i++) {
 		const struct meta_member *m = &c->meta.members[i];
-		const struct program_entry *entry = lookup_program(p, c->slots[i]);
+		/* What stands in for a member without a version is nothing that runs. */
+		uint32_t id = m->absent ? 0 : c->slots[i];
+		const struct program_entry *entry = lookup_program(p, id);
+		bool foreign = c->meta.mechanism == MECHANISM_LIBXDP && !*m->instance;
 
 		d->members[i] = (struct live_member){
 			.instance = m->instance,
 			.program = m->program,
-			.id = c->slots[i],
-			.version = entry ? entry->object : NULL,
-			.priority = m->priority,
+			.id = id,
+			.version = entry && !foreign ? entry->object : NULL,
+			.priority = foreign ? m->run_priority : m->priority,
 			.proceed_on = m->proceed_on,
 			.required = m->required,
+			.foreign = foreign,
+			.frags = m->frags,
+			.foreign_id = foreign ? id : 0,
 		};
 	}
 }
@@ -62,6 +69,15 @@ static void live_direct(struct planner *p, struct live *l, const struct program_
 	l->members[0] = live_lone_member(entry, HOOK_XDP);
 }
 
+static void live_chain(struct chain *c, const struct dispatcher *d)
+{
+	c->live.kind = LIVE_CHAIN;
+	c->live.members = d->members;
+	c->live.member_count = d->member_count;
+	if (d->observed->meta.mechanism == MECHANISM_LIBXDP)
+		protocol_complete(c);
+}
+
 static bool is_marked(const struct planner *p, uint32_t id)
 {
 	const struct observed_program *program = observed_find_program(p->observed, id);
@@ -82,19 +98,24 @@ static void live_of_interface(struct planner *p, struct chain *c)
 	/* Two roots in two modes: at most one of them is known here, so none is touched. */
 	if (i->xdp_mode == XDP_MULTIPLE)
 		return;
-	if (d && d->observed->newer) {
+	l->dispatch = observed_find_dispatch(p->observed, i->netns, i->ifindex);
+	if (l->dispatch && l->dispatch->id != i->xdp_id)
+		l->dispatch = NULL;
+	if (d && d->observed->newer)
 		l->kind = LIVE_NEWER;
-	} else if (d) {
-		l->kind = LIVE_CHAIN;
-		l->dispatcher = d;
-		l->members = d->members;
-		l->member_count = d->member_count;
-		*LIST_ADD(p->a, &d->users) = c;
-	} else if (entry) {
+	else if (d && d->observed->complete)
+		live_chain(c, d);
+	else if (protocol_observe(p, c))
+		l->kind = LIVE_PROTOCOL;
+	else if (d)
+		live_chain(c, d);
+	else if (entry && !entry->extension)
 		live_direct(p, l, entry);
-	} else if (is_marked(p, i->xdp_id)) {
+	else if (is_marked(p, i->xdp_id) || (l->dispatch && l->dispatch->ours))
 		l->kind = LIVE_LOST;
-	}
+	l->dispatcher = l->kind == LIVE_NEWER ? NULL : d;
+	if (l->dispatcher)
+		*LIST_ADD(p->a, &d->users) = c;
 }
 
 /*
@@ -110,8 +131,8 @@ static void link_find_interface(struct planner *p, const struct observed_link *l
 		struct chain *c = &p->chains[i];
 
 		if (c->interface->ifindex != link->ifindex ||
-		    c->interface->xdp_id != link->program_id || !live_is_ours(&c->live) ||
-		    c->live.link)
+		    c->interface->xdp_id != link->program_id ||
+		    (!live_is_ours(&c->live) && c->live.kind != LIVE_PROTOCOL) || c->live.link)
 			continue;
 		if (!best || (!interface_settings(p, best->index).exclusive &&
 			      interface_settings(p, i).exclusive))
@@ -136,10 +157,18 @@ static void collect_live_ids(struct planner *p)
 		n += p->dispatchers[i].member_count;
 	for (size_t i = 0; i < p->tc_chain_count; i++)
 		n += p->tc_chains[i].entry_count;
-	p->live_ids = arena_calloc(p->a, n, sizeof(uint32_t));
 	for (size_t i = 0; i < p->observed->interface_count; i++)
-		if (p->chains[i].live.kind == LIVE_DIRECT)
+		if (p->chains[i].live.kind == LIVE_PROTOCOL)
+			n += p->chains[i].live.member_count;
+	p->live_ids = arena_calloc(p->a, n, sizeof(uint32_t));
+	for (size_t i = 0; i < p->observed->interface_count; i++) {
+		const struct live *l = &p->chains[i].live;
+
+		if (l->kind == LIVE_DIRECT)
 			p->live_ids[p->live_id_count++] = p->chains[i].interface->xdp_id;
+		for (size_t k = 0; l->kind == LIVE_PROTOCOL && k < l->member_count; k++)
+			p->live_ids[p->live_id_count++] = l->members[k].id;
+	}
 	for (size_t i = 0; i < p->observed->chain_count; i++) {
 		const struct dispatcher *d = &p->dispatchers[i];
 
@@ -173,9 +202,25 @@ void live_observe(struct planner *p)
 	collect_live_ids(p);
 }
 
+bool live_has_own(const struct live *l)
+{
+	for (size_t i = 0; i < l->member_count; i++)
+		if (!l->members[i].foreign)
+			return true;
+	return false;
+}
+
 bool live_is_ours(const struct live *l)
 {
-	return l->kind == LIVE_DIRECT || l->kind == LIVE_CHAIN;
+	return l->kind == LIVE_DIRECT || l->kind == LIVE_CHAIN ||
+	       (l->kind == LIVE_PROTOCOL && live_has_own(l));
+}
+
+bool live_is_libxdp(const struct live *l)
+{
+	return l->kind == LIVE_PROTOCOL ||
+	       (l->kind == LIVE_CHAIN && l->dispatcher &&
+		l->dispatcher->observed->meta.mechanism == MECHANISM_LIBXDP);
 }
 
 const char *xdp_attached_name(enum xdp_attached mode)
@@ -186,4 +231,13 @@ const char *xdp_attached_name(enum xdp_attached mode)
 	};
 
 	return (size_t)mode < ARRAY_SIZE(names) ? names[mode] : "unknown";
+}
+
+enum mechanism live_mechanism(const struct live *l)
+{
+	if (live_is_libxdp(l))
+		return MECHANISM_LIBXDP;
+	if (l->kind == LIVE_CHAIN)
+		return MECHANISM_TAILCALL;
+	return l->kind == LIVE_DIRECT ? MECHANISM_DIRECT : MECHANISM_AUTO;
 }

@@ -260,3 +260,58 @@ struct draft *load_draft(struct planner *p, struct instance *i, const char *vers
 			draft_need(p, d, instance_used(p, i, &o->decl->maps[k])->load);
 	return d;
 }
+
+/* --- freplace forms --------------------------------------------------------------------------- */
+
+static const char *extension_subject(struct planner *p, const struct instance *i)
+{
+	return arena_printf(p->a, "extensions of %s", i->name);
+}
+
+const struct failure *extension_failure(struct planner *p, const struct instance *i)
+{
+	const struct failure *f = base_failure(p);
+
+	return f ? f : lookup_failure(p, extension_subject(p, i), i->version);
+}
+
+static void add_function(struct planner *p, struct op_object *o, const char *function)
+{
+	const char **v;
+
+	for (size_t i = 0; i < o->program_count; i++)
+		if (str_eq(o->programs[i], function))
+			return;
+	v = arena_calloc(p->a, o->program_count + 1, sizeof(*v));
+	for (size_t i = 0; i < o->program_count; i++)
+		v[i] = o->programs[i];
+	v[o->program_count++] = function;
+	qsort(v, o->program_count, sizeof(*v), by_string);
+	o->programs = v;
+}
+
+struct draft *extension_draft(struct planner *p, const struct instance *i, const char *function)
+{
+	struct draft *d = NULL;
+
+	for (size_t k = 0; k < p->extensions.n && !d; k++)
+		if (str_eq(p->extensions.v[k]->op.object.instance, i->name))
+			d = p->extensions.v[k];
+	if (!d) {
+		d = draft_add(p, OP_EXTENSION_LOAD, arena_printf(p->a, "object %s", i->name));
+		d->op.subject = extension_subject(p, i);
+		d->op.version = i->version;
+		d->op.origin = i->object->decl->origin;
+		d->op.reason = "a chain by libxdp's protocol takes this form";
+		d->rank = i->rank;
+		d->op.object.instance = i->name;
+		d->op.object.version = i->version;
+		d->op.object.decl = i->object->decl;
+		fill_maps(p, &d->op.object, i);
+		draft_need(p, d, i->load);
+		draft_need(p, d, base_prepare(p));
+		*LIST_ADD(p->a, &p->extensions) = d;
+	}
+	add_function(p, &d->op.object, function);
+	return d;
+}

@@ -45,21 +45,33 @@ static int by_instance_name(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
+static void index_object_programs(struct planner *p, const struct observed_object *o)
+{
+	for (size_t k = 0; k < o->program_count; k++)
+		p->programs_by_id[p->program_count++] = (struct program_entry){
+			.id = o->programs[k].id,
+			.object = o,
+			.program = &o->programs[k],
+		};
+	for (size_t k = 0; k < o->extension_count; k++)
+		p->programs_by_id[p->program_count++] = (struct program_entry){
+			.id = o->extensions[k].id,
+			.object = o,
+			.program = &o->extensions[k],
+			.extension = true,
+		};
+}
+
 static void index_programs(struct planner *p)
 {
 	const struct observed *o = p->observed;
 	size_t n = 0;
 
 	for (size_t i = 0; i < o->object_count; i++)
-		n += o->objects[i].program_count;
+		n += o->objects[i].program_count + o->objects[i].extension_count;
 	p->programs_by_id = arena_calloc(p->a, n, sizeof(*p->programs_by_id));
 	for (size_t i = 0; i < o->object_count; i++)
-		for (size_t k = 0; k < o->objects[i].program_count; k++)
-			p->programs_by_id[p->program_count++] = (struct program_entry){
-				.id = o->objects[i].programs[k].id,
-				.object = &o->objects[i],
-				.program = &o->objects[i].programs[k],
-			};
+		index_object_programs(p, &o->objects[i]);
 	if (n)
 		qsort(p->programs_by_id, n, sizeof(*p->programs_by_id), by_id);
 }

@@ -77,10 +77,15 @@ static void graph_build(struct graph *g, const struct slot *slots, size_t n)
 	keep_places(g, slots, n);
 }
 
+/* Foreign members come before ours of the same priority, and stay among each other as they run. */
 static int slot_compare(const struct slot *x, const struct slot *y)
 {
-	int r = (int)x->priority - (int)y->priority;
+	int r = (x->priority > y->priority) - (x->priority < y->priority);
 
+	if (!r && x->foreign != y->foreign)
+		return x->foreign ? -1 : 1;
+	if (!r && x->foreign)
+		return x->live < y->live ? -1 : 1;
 	if (!r)
 		r = strcmp(x->object, y->object);
 	return r ? r : strcmp(x->program, y->program);

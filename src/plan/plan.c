@@ -72,11 +72,13 @@ struct planner *planner_run(struct arena *a, const struct plan_input *in, bool k
 	tc_chains_want(p);
 	dispatchers_plan(p);
 	roots_plan(p);
+	protocol_pins_make(p);
 	tc_chains_plan(p);
 	attachments_settle(p);
 	tc_chains_settle(p);
 	shares_plan(p);
 	leftovers_remove(p);
+	protocol_pins_remove(p);
 	netns_records_plan(p);
 	if (p->drafts.n)
 		qsort(p->drafts.v, p->drafts.n, sizeof(*p->drafts.v), by_execution);

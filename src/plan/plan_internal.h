@@ -8,7 +8,9 @@
  *   live.c       what each interface runs now, and whose it is
  *   resolve.c    declarations -> objects, instances, attachments (when.c: `when`)
  *   version.c    which version of each instance will be in force (load.c: the loads)
+ *   protocol.c   the same of dispatchers by libxdp's protocol; their pins
  *   chain.c      the slots that each interface should have (order.c: their order)
+ *   mechanism.c  by which mechanism (run_priority.c: numbers that libxdp sorts by)
  *   dispatch.c   slots -> edits of live dispatchers, new dispatchers
  *   root.c       what becomes the root of each interface
  *   tc.c         the same for tc: what every direction of an interface runs and should run
@@ -37,7 +39,11 @@ struct draft {
 
 /* --- what runs now ------------------------------------------------------- */
 
-/* One program that an interface runs, by the root or a slot of its dispatcher. */
+/*
+ * One program that an interface runs, by the root or a slot of its dispatcher. Of a foreign one,
+ * which only a dispatcher by libxdp's protocol can have: instance "", the name of its function, its run
+ * priority and all 31 bits of its actions.
+ */
 struct live_member {
 	const char *instance, *program;
 	uint32_t id;                           /* 0: the slot is empty */
@@ -45,13 +51,16 @@ struct live_member {
 	uint32_t priority;
 	uint32_t proceed_on;
 	bool required;
-	bool lone; /* by itself: nothing tells its priority, nor whether it is required */
+	bool foreign, frags;
+	uint32_t foreign_id; /* also where its link is lost; 0: nothing has it any more */
+	bool lone;           /* by itself: nothing tells its priority, nor whether it is required */
 };
 
 enum live_kind {
 	LIVE_NONE,
-	LIVE_DIRECT,  /* a program of ours is the root */
-	LIVE_CHAIN,   /* a dispatcher of ours is */
+	LIVE_DIRECT, /* a program of ours is the root */
+	LIVE_CHAIN,  /* a dispatcher of ours is */
+	LIVE_PROTOCOL, /* a dispatcher by libxdp's protocol that is not, or no more, known by our pins */
 	LIVE_LOST,    /* ours by its mark, but its pins are gone: nothing more is known of it */
 	LIVE_FOREIGN, /* someone else's program */
 	LIVE_NEWER,   /* made by a newer layout: as good as foreign */
@@ -59,8 +68,9 @@ enum live_kind {
 
 struct live {
 	enum live_kind kind;
-	struct dispatcher *dispatcher;    /* LIVE_CHAIN */
-	const struct observed_link *link; /* NULL: attached by netlink */
+	struct dispatcher *dispatcher; /* LIVE_CHAIN; LIVE_PROTOCOL: what is left of our pins */
+	const struct observed_dispatch *dispatch; /* of any dispatcher by libxdp's protocol */
+	const struct observed_link *link;         /* NULL: attached by netlink */
 	struct live_member *members;
 	size_t member_count;
 };
@@ -128,9 +138,14 @@ struct attachment {
 
 struct slot {
 	const char *object, *instance, *program;
-	const char *version; /* NULL: empty, or running without a pin */
-	uint32_t id;         /* program id; 0: empty or loaded by this plan */
-	struct draft *load;
+	const char *version; /* NULL: empty, foreign, or running without a pin */
+	/* In the form that the chain's mechanism takes; 0: empty or loaded by this plan. */
+	uint32_t id;
+	struct draft *load;   /* of that form */
+	bool lacks_extension; /* it is to be loaded in its other form */
+	bool foreign;
+	uint32_t run_priority; /* WANT_LIBXDP */
+	bool displaced;        /* a foreign member goes before it against the order asked for */
 	uint32_t priority;
 	uint32_t proceed_on;
 	bool required, frags;
@@ -156,9 +171,9 @@ struct dispatcher {
 /* A dispatcher that this plan builds, or would but for a failure. */
 struct build {
 	const char *signature;
+	const struct chain *chain; /* the first one that wants it */
 	const struct slot *slots;
 	size_t slot_count;
-	bool frags;
 	enum hook hook;
 	const char *first; /* key of the first chain that wants it */
 	size_t users;
@@ -171,6 +186,7 @@ enum want {
 	WANT_CLEAR,
 	WANT_DIRECT,
 	WANT_TAILCALL,
+	WANT_LIBXDP,
 };
 
 /* The chain of one interface; for tc, of one direction of it. */
@@ -187,6 +203,10 @@ struct chain {
 	struct slot *slots;
 	size_t slot_count;
 	bool frags;
+	uint32_t protocol;     /* WANT_LIBXDP: version of the dispatcher's structure */
+	bool replaces_foreign; /* members that are not ours go (on_foreign: replace) */
+	/* Why `auto` did not take libxdp. */
+	const char *mechanism_reason, *mechanism_message;
 	bool reordered; /* members that stay change places */
 	const char *signature;
 	struct dispatcher *dispatcher; /* the target: one that is there, … */
@@ -194,6 +214,8 @@ struct chain {
 	struct draft *root;            /* swaps, attaches or clears the root */
 	bool needs_confirm;
 	const struct failure *failure; /* why root was not planned */
+	struct draft *pins;            /* makes pins of libxdp's protocol that are missing */
+	const struct failure *pins_failure;
 };
 
 /* --- tc ---------------------------------------------------------------------- */
@@ -291,6 +313,7 @@ struct program_entry {
 	uint32_t id;
 	const struct observed_object *object;
 	const struct observed_program *program;
+	bool extension; /* its freplace form */
 };
 
 struct map_entry {
@@ -337,6 +360,7 @@ struct planner {
 	struct target_entry *targets_by_path;
 	size_t target_count;
 	LIST(struct pin_fate) pin_fates;
+	LIST(struct draft *) extensions; /* one per version that gets further freplace programs */
 
 	LIST(struct draft *) drafts;
 	struct draft *bpffs, *directory, *grace;
@@ -400,11 +424,32 @@ struct tc_settings interface_tc_settings(const struct planner *p, size_t interfa
 
 /* live.c */
 void live_observe(struct planner *p);
+/* Something that is known to be ours runs there. */
 bool live_is_ours(const struct live *l);
+/* Of a chain that runs: a member that is not foreign, be its slot empty. */
+bool live_has_own(const struct live *l);
+/* Its members are freplace programs. */
+bool live_is_libxdp(const struct live *l);
 struct dispatcher *dispatcher_find(struct planner *p, uint32_t id);
 /* How a program of ours looks that runs by itself. */
 struct live_member live_lone_member(const struct program_entry *entry, enum hook hook);
 const char *xdp_attached_name(enum xdp_attached mode);
+
+enum mechanism live_mechanism(const struct live *l); /* AUTO: nothing of ours */
+
+/* protocol.c */
+/* Whether a root that is no complete chain of ours is a dispatcher whose members are known. */
+bool protocol_observe(struct planner *p, struct chain *c);
+/* What of a complete chain of ours only the directory in `xdp` tells: foreign members without a link. */
+void protocol_complete(struct chain *c);
+bool live_has_foreign(const struct live *l);
+/* "xdp_drop (id 7), count (id 9)" */
+const char *protocol_foreign_names(struct arena *a, const struct live *l);
+/* Pins of the protocol that are missing; stale ones, once it is known which chains go. */
+void protocol_pins_make(struct planner *p);
+void protocol_pins_remove(struct planner *p);
+/* Nothing of ours is in it, and those who run it can do without us. */
+bool protocol_hands_over(const struct dispatcher *d);
 
 /* resolve.c */
 void objects_resolve(struct planner *p);
@@ -416,6 +461,10 @@ struct instance *instance_used(struct planner *p, const struct instance *user,
 void instances_plan(struct planner *p);
 
 /* load.c */
+/* The freplace form of a function of this version; drafts are one per version. */
+struct draft *extension_draft(struct planner *p, const struct instance *i, const char *function);
+/* Why loading one is of no use now. */
+const struct failure *extension_failure(struct planner *p, const struct instance *i);
 const char **programs_wanted(struct planner *p, const struct object_decl *decl, size_t *ret_count);
 const char *declaration_hash(struct planner *p, const struct instance *i);
 struct draft *load_draft(struct planner *p, struct instance *i, const char *version,
@@ -439,6 +488,19 @@ bool slot_is_running(const struct slot *s);
 /* Whether the slot is for the same program of the same object as a member that runs. */
 bool slot_continues(const struct slot *s, const struct live_member *m);
 
+bool slot_is_missing(const struct slot *s);
+/* A member that stays exactly as it runs. */
+struct slot slot_kept(struct planner *p, const struct chain *c, const struct live_member *m);
+
+/* mechanism.c */
+/*
+ * Decides between libxdp and the others for n gathered slots, some of which become missing or go (then
+ * *n). False: the chain is stopped.
+ */
+bool mechanism_choose(struct planner *p, struct chain *c, size_t *n, bool *ret_libxdp);
+/* The slots are final: what takes them. */
+void mechanism_settle(struct planner *p, struct chain *c, bool libxdp);
+
 /* order.c */
 /*
  * Sorts the slots: before/after, then priority, object, program. NULL, or the text of a
@@ -448,6 +510,8 @@ const char *slots_order(struct arena *a, struct slot *slots, size_t n, uint64_t 
 
 /* dispatch.c */
 void dispatchers_plan(struct planner *p);
+/* Whether it wants a dispatcher, of whatever mechanism. */
+bool chain_wants_dispatcher(const struct chain *c);
 const char *slots_hash(const struct chain *c, struct arena *a);
 
 /* root.c */

@@ -127,15 +127,17 @@ static void links_plan(struct removal *r)
 /* What an interface leaves behind, and what it needs from now on. */
 static void chain_note_users(struct removal *r, struct chain *c)
 {
-	struct dispatcher *live = c->live.kind == LIVE_CHAIN ? c->live.dispatcher : NULL;
+	struct dispatcher *live = c->live.dispatcher;
+	bool alone = c->live.kind == LIVE_DIRECT || c->live.kind == LIVE_PROTOCOL;
 
 	if (c->dispatcher)
 		c->dispatcher->needed = true;
 	if (live && !c->root)
 		live->needed = true;
-	if (c->live.kind == LIVE_DIRECT)
-		note_user(r, c->live.members[0].version, c->root);
-	if (c->want == WANT_DIRECT || c->want == WANT_TAILCALL)
+	/* Also someone else's dispatcher around our programs keeps them. */
+	for (size_t i = 0; alone && i < c->live.member_count; i++)
+		note_user(r, c->live.members[i].version, c->root);
+	if (c->want == WANT_DIRECT || chain_wants_dispatcher(c))
 		note_slots(r, c->slots, c->slot_count);
 }
 
@@ -181,6 +183,23 @@ static void dispatcher_remove(struct planner *p, struct dispatcher *d)
 	draft_need(p, d->removal, grace_draft(p));
 }
 
+/* Foreign members do without us; only what tells of us goes. */
+static bool dispatcher_hand_over(struct planner *p, struct dispatcher *d)
+{
+	const char *key = arena_printf(p->a, "chain %u", d->observed->id);
+
+	if (d->observed->newer || !protocol_hands_over(d) || lookup_failure(p, key, "hand over"))
+		return false;
+	d->removal = draft_add(p, OP_CHAIN_REMOVE, key);
+	d->removal->op.version = "hand over";
+	d->removal->op.reason = "none of its members is ours any more";
+	d->removal->op.chain.id = d->observed->id;
+	d->removal->op.chain.hand_over = true;
+	for (size_t i = 0; i < d->users.n; i++)
+		draft_need(p, d->removal, d->users.v[i]->pins);
+	return true;
+}
+
 static void dispatcher_note_members(struct removal *r, const struct dispatcher *d)
 {
 	if (d->slots)
@@ -209,7 +228,9 @@ static void dispatchers_remove(struct removal *r)
 		struct dispatcher *d = &p->dispatchers[i];
 
 		d->needed |= d->observed->newer;
-		if (!d->needed && !lookup_failure(p, "grace", ""))
+		if (dispatcher_hand_over(p, d))
+			d->needed = false;
+		else if (!d->needed && !lookup_failure(p, "grace", ""))
 			dispatcher_remove(p, d);
 		else
 			d->needed = true;

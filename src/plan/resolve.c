@@ -42,6 +42,23 @@ static struct instance *instance_add(struct planner *p, struct object *o, const 
 	return i;
 }
 
+/* What the file does not say, the program's .xdp_run_config may. */
+static void attachment_set_order(struct attachment *at)
+{
+	const struct attach_decl *decl = at->decl;
+	const struct object_source *source = at->object->decl->source;
+	const struct elf_program *e = decl->hook == HOOK_XDP && source && source->elf ?
+					      elf_find_program(source->elf, at->program->name) :
+					      NULL;
+
+	at->priority = decl->priority;
+	at->proceed_on = decl->proceed_on;
+	if (e && e->has_run_priority && !decl->has_priority)
+		at->priority = e->run_priority;
+	if (e && e->has_run_actions && !decl->has_proceed_on)
+		at->proceed_on = e->run_actions;
+}
+
 static struct attachment *attachment_add(struct planner *p, struct object *o,
 					 const struct program_decl *program,
 					 const struct attach_decl *decl, const char *selector)
@@ -51,8 +68,7 @@ static struct attachment *attachment_add(struct planner *p, struct object *o,
 	at->object = o;
 	at->program = program;
 	at->decl = decl;
-	at->priority = decl->priority;
-	at->proceed_on = decl->proceed_on;
+	attachment_set_order(at);
 	at->selector = selector;
 	at->position = -1;
 	*LIST_ADD(p->a, &o->attachments) = at;

@@ -54,13 +54,14 @@ static bool takes_detach(const struct chain *c)
 
 static void add_name(struct strbuf *b, const char *what, const char *instance, const char *program)
 {
-	strbuf_addf(b, "%s%s %s/%s", b->len ? ", " : "", what, instance, program);
+	strbuf_addf(b, "%s%s %s%s%s", b->len ? ", " : "", what, instance, *instance ? "/" : "",
+		    program);
 }
 
 bool chain_keeps(const struct chain *c, const struct live_member *m)
 {
 	for (size_t i = 0; i < c->slot_count; i++)
-		if (c->slots[i].live == m || slot_continues(&c->slots[i], m))
+		if (c->slots[i].live == m || (!m->foreign && slot_continues(&c->slots[i], m)))
 			return true;
 	return false;
 }
@@ -73,14 +74,57 @@ static bool stays(const struct chain *c, const struct live_member *m)
 	return false;
 }
 
-static void explain_slot(struct strbuf *b, const struct slot *s)
+/* A member that has another id only because it changed its form has no new version. */
+static bool has_new_version(const struct chain *c, const struct slot *s)
 {
+	if (s->live->id == s->id)
+		return false;
+	if ((c->want == WANT_LIBXDP) == live_is_libxdp(&c->live))
+		return true;
+	return !s->live->version || !str_eq(s->live->version->version, s->version);
+}
+
+static void explain_slot(struct strbuf *b, const struct chain *c, const struct slot *s)
+{
+	if (s->foreign)
+		return;
 	if (!s->live && (s->id || s->load))
 		add_name(b, "with", s->instance, s->program);
-	else if (s->live && s->live->id != s->id)
+	else if (s->live && has_new_version(c, s))
 		add_name(b, "new version of", s->instance, s->program);
 	else if (s->live && s->live->proceed_on != s->proceed_on)
 		add_name(b, "other verdicts of", s->instance, s->program);
+}
+
+static void explain_mechanism(struct strbuf *b, const struct chain *c)
+{
+	static const enum mechanism wanted[] = {
+		[WANT_DIRECT] = MECHANISM_DIRECT,
+		[WANT_TAILCALL] = MECHANISM_TAILCALL,
+		[WANT_LIBXDP] = MECHANISM_LIBXDP,
+	};
+	bool was = live_is_libxdp(&c->live), is = c->want == WANT_LIBXDP;
+
+	if (was != is)
+		strbuf_addf(b, "%sby %s instead of %s", b->len ? ", " : "",
+			    mechanism_names[wanted[c->want]],
+			    mechanism_names[live_mechanism(&c->live)]);
+}
+
+static void explain_dispatcher(struct planner *p, struct strbuf *b, const struct chain *c)
+{
+	const char *foreign = protocol_foreign_names(p->a, &c->live);
+
+	if (c->live.kind != LIVE_PROTOCOL)
+		return;
+	if (c->replaces_foreign)
+		strbuf_addf(b, "replaces %s (on_foreign: replace)", foreign);
+	else if (c->live.dispatch->ours)
+		strbuf_add(b, "our directory of the chain is gone");
+	else if (*foreign)
+		strbuf_addf(b, "joins %s by libxdp's protocol", foreign);
+	else
+		strbuf_add(b, "libxdp built another dispatcher");
 }
 
 const char *chain_explain(struct planner *p, const struct chain *c)
@@ -97,12 +141,16 @@ const char *chain_explain(struct planner *p, const struct chain *c)
 		return arena_printf(p->a, "replaces program %s (on_foreign: replace)",
 				    f && f->name ? f->name : "?");
 	}
+	explain_dispatcher(p, &b, c);
+	explain_mechanism(&b, c);
 	for (size_t i = 0; i < c->slot_count; i++)
-		explain_slot(&b, &c->slots[i]);
-	for (size_t i = 0; i < c->live.member_count; i++)
-		if (c->live.members[i].id && !stays(c, &c->live.members[i]))
-			add_name(&b, "without", c->live.members[i].instance,
-				 c->live.members[i].program);
+		explain_slot(&b, c, &c->slots[i]);
+	for (size_t i = 0; i < c->live.member_count; i++) {
+		const struct live_member *m = &c->live.members[i];
+
+		if (m->id && !stays(c, m) && !(m->foreign && c->live.kind == LIVE_PROTOCOL))
+			add_name(&b, "without", m->instance, m->program);
+	}
 	if (c->reordered)
 		strbuf_addf(&b, "%sin another order", b.len ? ", " : "");
 	if (!b.len)
@@ -150,6 +198,7 @@ static void fill_root(struct op_root *o, const struct chain *c)
 	o->expected_id = c->interface->xdp_id;
 	o->expected_mode = c->interface->xdp_mode;
 	o->link_id = c->live.link ? c->live.link->id : 0;
+	o->mechanism = live_mechanism(&c->live);
 }
 
 static void root_target(struct planner *p, struct draft *d, const struct chain *c)
@@ -157,6 +206,9 @@ static void root_target(struct planner *p, struct draft *d, const struct chain *
 	struct op_root *o = &d->op.root;
 	const struct slot *only = &c->slots[0];
 
+	o->mechanism = c->want == WANT_DIRECT ? MECHANISM_DIRECT :
+		       c->want == WANT_LIBXDP ? MECHANISM_LIBXDP :
+						MECHANISM_TAILCALL;
 	if (c->want == WANT_DIRECT) {
 		o->program =
 			(struct program_ref){ only->instance, only->version, only->program, 0 };
@@ -174,7 +226,8 @@ static void root_target(struct planner *p, struct draft *d, const struct chain *
 static bool loses_member(const struct chain *c)
 {
 	for (size_t i = 0; i < c->live.member_count; i++)
-		if (c->live.members[i].id && !chain_keeps(c, &c->live.members[i]))
+		if (c->live.members[i].id && !c->live.members[i].foreign &&
+		    !chain_keeps(c, &c->live.members[i]))
 			return true;
 	return false;
 }
@@ -182,7 +235,7 @@ static bool loses_member(const struct chain *c)
 static struct draft *set_draft(struct planner *p, const struct chain *c, bool detach)
 {
 	const char *key = arena_printf(p->a, "%s/xdp", interface_label(p, c->interface));
-	bool anew = detach || !live_is_ours(&c->live);
+	bool anew = detach || c->live.kind == LIVE_NONE;
 	bool link = anew ? c->settings.exclusive : c->live.link != NULL;
 	struct draft *d = draft_add(p, link ? OP_LINK_SET : OP_ROOT_SET, key);
 	struct op_root *o = &d->op.root;
@@ -196,8 +249,6 @@ static struct draft *set_draft(struct planner *p, const struct chain *c, bool de
 			d->op.origin = c->slots[i].attachment->decl->origin;
 	fill_root(o, c);
 	o->mode = anew ? c->settings.mode : mode_of(c->interface->xdp_mode);
-	if (!detach && (c->live.kind == LIVE_FOREIGN || c->live.kind == LIVE_LOST))
-		o->mode = mode_of(c->interface->xdp_mode);
 	o->detach_first = detach;
 	root_target(p, d, c);
 	if (link && !o->link_id)
@@ -218,7 +269,7 @@ static bool detach_plan(struct planner *p, struct chain *c)
 	c->needs_confirm = true;
 	set_draft(p, c, true)->confirm = true;
 	/* Someone else's root is not swapped in one step into what the next would detach. */
-	return c->live.kind == LIVE_FOREIGN;
+	return c->live.kind == LIVE_FOREIGN || c->replaces_foreign;
 }
 
 static void root_set(struct planner *p, struct chain *c)
@@ -278,14 +329,39 @@ static void attachment_ready(struct planner *p, struct attachment *at)
 {
 	const struct chain *c = at->chain;
 
-	if (c->settings.mode == XDP_MODE_AUTO && c->interface->xdp_mode == XDP_GENERIC &&
-	    !c->interface->loopback)
+	if (at->slot->displaced)
+		condition_set(&at->condition, STATE_READY, REASON_FOREIGN_FIRST,
+			      arena_printf(p->a,
+					   "a foreign program of %s goes before it: no run "
+					   "priority would make libxdp's tools keep it first",
+					   c->interface->name));
+	else if (c->settings.mode == XDP_MODE_AUTO && c->interface->xdp_mode == XDP_GENERIC &&
+		 !c->interface->loopback)
 		condition_set(&at->condition, STATE_READY, REASON_GENERIC_MODE,
 			      arena_printf(p->a,
 					   "%s runs in generic mode, which is slower: its driver "
 					   "refused native mode, or somebody attached it so; to "
 					   "change it, declare `mode: native` and confirm",
 					   c->interface->name));
+}
+
+/* What the kernel says of it is about the MTU alone. */
+static void explain_frags(struct planner *p, struct attachment *at)
+{
+	const struct chain *c = at->chain;
+	const struct slot *without = NULL;
+
+	for (size_t i = 0; i < c->slot_count && !without; i++)
+		if (!c->slots[i].frags && !slot_is_missing(&c->slots[i]))
+			without = &c->slots[i];
+	if (c->want != WANT_LIBXDP || !without || !c->live.dispatch || !c->live.dispatch->frags)
+		return;
+	at->condition.message = arena_printf(
+		p->a,
+		"%s; with %s the chain of %s would lose its multi-buffer support, so it stays as "
+		"it is",
+		at->condition.message ? at->condition.message : "refused", without->program,
+		c->interface->name);
 }
 
 static void attachment_settle(struct planner *p, struct attachment *at)
@@ -300,12 +376,22 @@ static void attachment_settle(struct planner *p, struct attachment *at)
 					   explain_detach(p, c)));
 		return;
 	}
-	if (at->slot && slot_is_running(at->slot) && !c->reordered && !takes_detach(c)) {
+	if (at->slot && slot_is_running(at->slot) && !c->reordered && !takes_detach(c) &&
+	    c->live.kind != LIVE_PROTOCOL && !c->pins_failure) {
 		attachment_ready(p, at);
 		return;
 	}
-	if (c->failure) {
-		condition_from_failure(&at->condition, c->failure);
+	if (c->failure || c->pins_failure) {
+		condition_from_failure(&at->condition, c->failure ? c->failure : c->pins_failure);
+		explain_frags(p, at);
+		return;
+	}
+	if (at->slot && slot_is_running(at->slot) && c->live.kind == LIVE_PROTOCOL) {
+		condition_set(&at->condition, STATE_PENDING, REASON_FOREIGN_DISPATCHER,
+			      arena_printf(p->a,
+					   "it runs on %s in a dispatcher that libxdp built, which "
+					   "is to be replaced by ours; its members stay",
+					   c->interface->name));
 		return;
 	}
 	if (c->root)

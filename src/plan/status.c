@@ -41,13 +41,12 @@ static void aggregate_attachment(struct planner *p, struct condition_status *c,
 
 /* --- objects ---------------------------------------------------------------------------- */
 
-static enum mechanism live_mechanism(const struct attachment *at)
+static enum mechanism attachment_mechanism(const struct attachment *at)
 {
 	if (!at->live)
 		return MECHANISM_AUTO;
-	if (at->chain->hook == HOOK_TC)
-		return tc_live_mechanism(at);
-	return at->chain->live.kind == LIVE_DIRECT ? MECHANISM_DIRECT : MECHANISM_TAILCALL;
+	return at->chain->hook == HOOK_TC ? tc_live_mechanism(at) :
+					    live_mechanism(&at->chain->live);
 }
 
 static struct status_attachment status_attachment(struct planner *p, const struct attachment *at)
@@ -63,7 +62,7 @@ static struct status_attachment status_attachment(struct planner *p, const struc
 		.ifindex = i ? i->ifindex : 0,
 		.priority = (uint16_t)at->priority,
 		.position = at->position,
-		.mechanism = live_mechanism(at),
+		.mechanism = attachment_mechanism(at),
 		.condition = shown(p, at->condition),
 		.origin = at->decl->origin,
 	};
@@ -81,18 +80,22 @@ static void add_loads(struct planner *p, struct status_program *s, const struct 
 {
 	const struct observed_object *v = version_observed(i);
 	const struct observed_program *o = v ? observed_object_program(v, s->name) : NULL;
+	const struct observed_program *e = v ? observed_object_extension(v, s->name) : NULL;
 	bool by[MECHANISM_COUNT] = { 0 };
 
 	if (!o)
 		return;
 	for (size_t k = 0; k < s->attachment_count; k++)
 		by[s->attachments[k].mechanism] = true;
+	by[MECHANISM_LIBXDP] = e != NULL;
 	by[MECHANISM_AUTO] = !by[MECHANISM_DIRECT] && !by[MECHANISM_TAILCALL] &&
 			     !by[MECHANISM_TCX] && !by[MECHANISM_CLSACT];
 	s->loads = arena_calloc(p->a, MECHANISM_COUNT, sizeof(*s->loads));
 	for (enum mechanism m = 0; m < MECHANISM_COUNT; m++)
 		if (by[m])
-			s->loads[s->load_count++] = (struct status_load){ m, o->id, o->tag };
+			s->loads[s->load_count++] =
+				m == MECHANISM_LIBXDP ? (struct status_load){ m, e->id, e->tag } :
+							(struct status_load){ m, o->id, o->tag };
 }
 
 struct attachment_view {

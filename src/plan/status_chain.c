@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* What runs on every interface that concerns us, in order, whosever it is. */
+#include <limits.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -10,7 +11,9 @@ static int priority_of(const struct chain *c, const struct live_member *m)
 	for (size_t i = 0; i < c->attachments.n; i++)
 		if (c->attachments.v[i]->live == m)
 			return (int)c->attachments.v[i]->priority;
-	return c->live.kind == LIVE_CHAIN ? (int)m->priority : -1;
+	if (c->live.kind != LIVE_CHAIN && c->live.kind != LIVE_PROTOCOL)
+		return -1;
+	return m->priority > INT_MAX ? INT_MAX : (int)m->priority;
 }
 
 static void add_member(struct planner *p, struct status_chain *s, const struct chain *c,
@@ -20,12 +23,12 @@ static void add_member(struct planner *p, struct status_chain *s, const struct c
 	struct status_member *to = &s->members[s->member_count];
 
 	to->position = (int)s->member_count++;
-	to->object = m->instance;
+	to->object = *m->instance ? m->instance : NULL;
 	to->program = m->program;
 	to->id = m->id;
 	to->priority = priority_of(c, m);
 	to->proceed_on = m->proceed_on;
-	to->ours = true;
+	to->ours = !m->foreign;
 	if (entry) {
 		to->run_count = entry->program->run_count;
 		to->run_ns = entry->program->run_ns;
@@ -58,17 +61,19 @@ static void add_chain(struct planner *p, struct status *s, const struct chain *c
 	to->ifindex = c->interface->ifindex;
 	to->mode = c->interface->xdp_mode;
 	to->exclusive = c->live.link != NULL;
+	to->mechanism_reason = c->mechanism_reason;
+	to->mechanism_message = c->mechanism_message;
 	if (c->live.kind == LIVE_FOREIGN || c->live.kind == LIVE_LOST ||
 	    c->live.kind == LIVE_NEWER) {
 		add_foreign(p, to, c);
 		return;
 	}
-	if (c->live.kind == LIVE_DIRECT)
-		to->mechanism = MECHANISM_DIRECT;
+	to->mechanism = live_mechanism(&c->live);
+	if (c->live.kind == LIVE_PROTOCOL)
+		to->dispatcher_id = c->interface->xdp_id;
 	if (c->live.kind == LIVE_CHAIN) {
 		const struct observed_chain *d = c->live.dispatcher->observed;
 
-		to->mechanism = MECHANISM_TAILCALL;
 		to->dispatcher_id = d->id;
 		to->run_count = d->run_count;
 		to->run_ns = d->run_ns;

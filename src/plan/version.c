@@ -17,6 +17,9 @@ static bool version_is_live(const struct planner *p, const struct observed_objec
 	for (size_t i = 0; i < v->program_count; i++)
 		if (program_is_live(p, v->programs[i].id))
 			return true;
+	for (size_t i = 0; i < v->extension_count; i++)
+		if (program_is_live(p, v->extensions[i].id))
+			return true;
 	return false;
 }
 

@@ -178,6 +178,59 @@ static void render_shares(const json_t *list, struct strbuf *out)
 	table_print(&t, out);
 }
 
+static size_t count_foreign(const json_t *members)
+{
+	const json_t *m;
+	size_t i, n = 0;
+
+	json_array_foreach(members, i, m)
+		n += str_eq(get_text(m, "owner"), "foreign");
+	return n;
+}
+
+/* "2 of bpfshare, 1 foreign" */
+static void add_members(struct strbuf *b, const json_t *members)
+{
+	size_t foreign = count_foreign(members), ours = json_array_size(members) - foreign;
+
+	if (ours)
+		strbuf_addf(b, "%zu of bpfshare", ours);
+	if (foreign)
+		strbuf_addf(b, "%s%zu foreign", ours ? ", " : "", foreign);
+}
+
+/* Those about which there is something to say: others are in them, or `auto` took second best. */
+static void render_chains(const json_t *list, struct strbuf *out)
+{
+	cleanup(table_done) struct table t = { .columns = 4 };
+	const json_t *c;
+	size_t i;
+
+	table_cell(&t, "CHAIN");
+	table_cell(&t, "MECHANISM");
+	table_cell(&t, "PROGRAMS");
+	table_cell(&t, "REASON");
+	json_array_foreach(list, i, c) {
+		cleanup(strbuf_done) struct strbuf members = { 0 }, why = { 0 };
+
+		if (!has_value(c, "mechanism_reason") &&
+		    !count_foreign(json_object_get(c, "members")))
+			continue;
+		add_members(&members, json_object_get(c, "members"));
+		strbuf_add(&why, get_text(c, "mechanism_reason"));
+		if (why.len)
+			strbuf_addf(&why, ": %s", get_text(c, "mechanism_message"));
+		table_cell(&t, get_text(c, "interface"));
+		table_cell(&t, get_text(c, "mechanism"));
+		table_cell(&t, strbuf_get(&members));
+		table_cell(&t, strbuf_get(&why));
+	}
+	if (t.n == t.columns)
+		return;
+	strbuf_add(out, "\n");
+	table_print(&t, out);
+}
+
 static void render_sets(const json_t *list, struct strbuf *out)
 {
 	const json_t *s;
@@ -257,6 +310,7 @@ void render_status(const json_t *status, struct strbuf *out)
 {
 	render_headline(status, out);
 	render_objects(json_object_get(status, "objects"), out);
+	render_chains(json_object_get(status, "chains"), out);
 	render_shares(json_object_get(status, "shares"), out);
 	render_sets(json_object_get(status, "interfaces"), out);
 	render_files(json_object_get(status, "files"), out);
@@ -333,7 +387,8 @@ static void render_chain(const json_t *c, struct strbuf *out)
 	if (json_is_true(json_object_get(c, "exclusive")))
 		strbuf_add(out, ", exclusive");
 	if (has_value(c, "mechanism_reason"))
-		strbuf_addf(out, "\n    %s: %s", get_text(c, "mechanism_reason"),
+		strbuf_addf(out, "\n    %s%s: %s",
+			    is_tc(c) ? "" : "not libxdp: ", get_text(c, "mechanism_reason"),
 			    get_text(c, "mechanism_message"));
 	strbuf_add(out, "\n\n        | packets\n        v\n");
 	if (has_value(c, "dispatcher_id") && is_tc(c)) {
@@ -388,8 +443,9 @@ static void render_program(const json_t *p, struct strbuf *out)
 
 	strbuf_addf(out, "  program %s (%s)", get_text(p, "name"), get_text(p, "type"));
 	json_array_foreach(json_object_get(p, "loads"), i, row)
-		strbuf_addf(out, ", id %" JSON_INTEGER_FORMAT ", tag %s", get_number(row, "id"),
-			    get_text(row, "tag"));
+		strbuf_addf(out, ", %sid %" JSON_INTEGER_FORMAT ", tag %s",
+			    str_eq(get_text(row, "mechanism"), "libxdp") ? "for libxdp " : "",
+			    get_number(row, "id"), get_text(row, "tag"));
 	strbuf_add(out, "\n");
 	json_array_foreach(json_object_get(p, "attachments"), i, row) {
 		strbuf_addf(out, "    %s%s%s on ", get_text(row, "hook"), is_tc(row) ? " " : "",

@@ -99,7 +99,8 @@ static const char *subject_of(const struct op *op)
  */
 static bool is_final(const struct op *op, enum failure_class class)
 {
-	return op->kind == OP_OBJECT_LOAD && class == FAILURE_KERNEL;
+	return (op->kind == OP_OBJECT_LOAD || op->kind == OP_EXTENSION_LOAD) &&
+	       class == FAILURE_KERNEL;
 }
 
 void retry_record(struct retry *r, const struct op *op, const struct op_result *result,

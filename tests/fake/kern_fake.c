@@ -27,6 +27,7 @@ struct kern_fake *kern_fake_new(void)
 	k->bpffs = k->directory = true;
 	k->next_id = 100;
 	k->next_ifindex = 2;
+	k->protocol = 2;
 	k->next_serial = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(features); i++)
 		kern_fake_set_feature(k, features[i], true, NULL);
@@ -378,7 +379,7 @@ void kern_fake_empty_slot(struct kern_fake *k, uint32_t chain, uint32_t slot)
 {
 	struct fake_chain *c = fake_find_chain(k, chain);
 
-	if (c && slot < c->meta.member_count)
+	if (c && slot < c->meta.member_count && !fake_is_libxdp(c))
 		c->slots[slot] = 0;
 }
 
@@ -387,7 +388,12 @@ void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain)
 	struct fake_chain *c = fake_find_chain(k, chain);
 
 	c->has_dir = c->has_meta = false;
-	memset(c->slots, 0, c->meta.member_count * sizeof(*c->slots));
+	if (fake_is_libxdp(c)) {
+		memset(c->linked, 0, c->meta.member_count * sizeof(*c->linked));
+		fake_settle_links(k, c);
+	} else {
+		memset(c->slots, 0, c->meta.member_count * sizeof(*c->slots));
+	}
 	fake_chain_gc(k);
 }
 
@@ -404,6 +410,9 @@ void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *p
 			continue;
 		}
 		pin = fake_find_pin(o->programs, o->program_count, program);
+		if (pin)
+			pin->lost = true;
+		pin = fake_find_pin(o->extensions.v, o->extensions.n, program);
 		if (pin)
 			pin->lost = true;
 	}

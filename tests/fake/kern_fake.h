@@ -52,6 +52,31 @@ void kern_fake_empty_slot(struct kern_fake *k, uint32_t chain, uint32_t slot); /
 void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain);
 /* program NULL: all pins of the version go, else this one. */
 void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *program);
+/* What xdp-loader does: it builds a dispatcher of its own around all members. */
+struct fake_member {
+	const char *name;
+	uint32_t priority, actions;
+	bool frags;
+};
+/* False: refused, as where the root is no dispatcher by the protocol, or one of another version. */
+bool kern_fake_libxdp_load(struct kern_fake *k, const char *interface, const struct fake_member *m);
+bool kern_fake_libxdp_unload(struct kern_fake *k, const char *interface, const char *name);
+bool kern_fake_libxdp_unload_all(struct kern_fake *k, const char *interface);
+void kern_fake_libxdp_rebuild(struct kern_fake *k, const char *interface); /* all that is there */
+/* From now on the host's libxdp writes this version. */
+void kern_fake_set_protocol(struct kern_fake *k, uint32_t version);
+void kern_fake_set_dispatch_fault(struct kern_fake *k, const char *interface, const char *fault);
+/* The link of a slot and all its pins; the directory of the interface in `xdp`. */
+void kern_fake_lose_link(struct kern_fake *k, const char *interface, uint32_t slot);
+void kern_fake_lose_protocol_pins(struct kern_fake *k, const char *interface);
+/* The kernel does not take programs of this content as freplace programs. */
+void kern_fake_refuse_extension(struct kern_fake *k, const char *sha256);
+/* The n-th foreign member that runs on the interface; false: there are not so many. */
+bool kern_fake_foreign_member(const struct kern_fake *k, const char *interface, size_t n,
+			      struct fake_member *ret);
+/* The root is a dispatcher by the protocol, and a directory of ours stands for it. */
+bool kern_fake_has_own_libxdp(const struct kern_fake *k, const char *interface);
+
 /* Somebody else's TCX link, so far from the front. Returns the id of its program. */
 uint32_t kern_fake_tc_add_foreign(struct kern_fake *k, const char *interface,
 				  enum tc_direction direction, const char *program, size_t index);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fake/kern_fake_state.h"
+#include "model/layout.h"
 
 static const char *describe(struct kern_fake *k, const struct op *op)
 {
@@ -170,22 +171,26 @@ static void object_load(struct kern_fake *k, const struct op *op, struct op_resu
 	o->has_meta = true;
 }
 
+static void check_unused(struct kern_fake *k, const struct op *op, const struct fake_pin *pin)
+{
+	if (is_running(k, pin->id) && !pin->lost)
+		fake_violation(k, "%s: %s still runs", describe(k, op), pin->name);
+	if (is_draining(k, pin->id))
+		fake_violation(k, "%s: no grace period since %s ran", describe(k, op), pin->name);
+}
+
 static void object_remove(struct kern_fake *k, const struct op *op)
 {
 	struct fake_object *o = fake_find_object(k, op->object.instance, op->object.version);
 
 	if (!o)
 		return;
-	for (size_t i = 0; i < o->program_count; i++) {
-		if (is_running(k, o->programs[i].id) && !o->programs[i].lost)
-			fake_violation(k, "%s: %s/%s still runs", describe(k, op), o->instance,
-				       o->programs[i].name);
-		if (is_draining(k, o->programs[i].id))
-			fake_violation(k, "%s: no grace period since %s/%s ran", describe(k, op),
-				       o->instance, o->programs[i].name);
-	}
+	for (size_t i = 0; i < o->program_count; i++)
+		check_unused(k, op, &o->programs[i]);
+	for (size_t i = 0; i < o->extensions.n; i++)
+		check_unused(k, op, &o->extensions.v[i]);
 	o->has_meta = false;
-	o->program_count = o->map_count = 0;
+	o->program_count = o->map_count = o->extensions.n = 0;
 	if (!fake_step(k, describe(k, op)))
 		remove_object(k, o);
 }
@@ -238,7 +243,13 @@ static void chain_build(struct kern_fake *k, const struct op *op, struct op_resu
 
 	p->ours = true;
 	c.slots = arena_calloc(k->a, from->member_count, sizeof(*c.slots));
-	for (uint32_t i = 0; i < from->member_count; i++)
+	if (fake_is_libxdp(&c)) {
+		p->name = PROTOCOL_DISPATCHER;
+		fake_libxdp_build(k, op, &c, ret);
+		if (ret->code < 0)
+			return;
+	}
+	for (uint32_t i = 0; i < from->member_count && !fake_is_libxdp(&c); i++)
 		if (from->members[i].instance &&
 		    !fill_slot(k, &c, i, &from->members[i], from->frags, ret))
 			return;
@@ -268,6 +279,10 @@ static void slot_set(struct kern_fake *k, const struct op *op, struct op_result 
 			    op->chain.id);
 		return;
 	}
+	if (fake_is_libxdp(c)) {
+		fake_link_set(k, c, op, ret);
+		return;
+	}
 	old = c->slots[op->chain.slot];
 	if (!member)
 		c->slots[op->chain.slot] = 0;
@@ -277,12 +292,33 @@ static void slot_set(struct kern_fake *k, const struct op *op, struct op_result 
 		*LIST_ADD(k->a, &k->draining) = old;
 }
 
+/* Foreign members go on by the pins of the protocol alone. */
+static void hand_over(struct kern_fake *k, const struct op *op, struct fake_chain *c)
+{
+	for (size_t i = 0; i < k->interfaces.n; i++)
+		if (k->interfaces.v[i].o.xdp_id == c->id &&
+		    !fake_pins_are_whole(k, k->interfaces.v[i].o.ifindex, c))
+			fake_violation(k, "%s: pins are missing", describe(k, op));
+	for (size_t i = 0; i < c->meta.member_count; i++) {
+		if (c->slots[i] && !fake_is_foreign_member(k, c->slots[i]))
+			fake_violation(k, "%s: slot %zu is not foreign", describe(k, op), i);
+		c->linked[i] = false;
+	}
+	c->has_dir = c->has_meta = false;
+	fake_settle_links(k, c);
+	fake_chain_gc(k);
+}
+
 static void chain_remove(struct kern_fake *k, const struct op *op, struct op_result *ret)
 {
 	struct fake_chain *c = fake_find_chain(k, op->chain.id);
 
 	if (!c)
 		return;
+	if (op->chain.hand_over) {
+		hand_over(k, op, c);
+		return;
+	}
 	if (is_attached(k, c->id))
 		fake_violation(k, "%s: it still runs", describe(k, op));
 	if (is_draining(k, c->id))
@@ -295,6 +331,7 @@ static void chain_remove(struct kern_fake *k, const struct op *op, struct op_res
 	c->has_meta = false;
 	if (fake_step(k, describe(k, op)))
 		return;
+	fake_remove_all_pins(k, c->id);
 	c->has_dir = false;
 	fake_chain_gc(k);
 }
@@ -361,6 +398,26 @@ static void detach(struct kern_fake *k, struct fake_interface *i)
 	fake_detach(k, i);
 }
 
+#define LARGE_MTU 3520
+
+static bool target_has_frags(const struct kern_fake *k, const struct op_root *r)
+{
+	uint32_t id = root_target(k, r);
+	const struct fake_chain *c = fake_find_chain(k, id);
+	const struct fake_program *p = fake_find_program(k, id);
+
+	return c ? c->meta.frags : p && p->frags;
+}
+
+static void check_mechanism(struct kern_fake *k, const struct op *op)
+{
+	const struct fake_chain *c = fake_find_chain(k, root_target(k, &op->root));
+	enum mechanism is = c ? c->meta.mechanism : MECHANISM_DIRECT;
+
+	if (op->root.mechanism != is)
+		fake_violation(k, "%s: is %s", describe(k, op), mechanism_names[is]);
+}
+
 /* What the kernel checks before it swaps. */
 static bool can_set(const struct kern_fake *k, const struct op *op, const struct fake_interface *i,
 		    struct op_result *ret)
@@ -380,6 +437,10 @@ static bool can_set(const struct kern_fake *k, const struct op *op, const struct
 	else if (i->link_id != r->link_id)
 		fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "Vanished", "link %u of %s is gone",
 			    r->link_id, i->o.name);
+	else if (i->o.mtu > LARGE_MTU && !target_has_frags(k, r))
+		fake_refuse(ret, -EINVAL, FAILURE_KERNEL, "MtuTooLarge",
+			    "the MTU of %s is too large for XDP without multi-buffer support",
+			    i->o.name);
 	else if ((!i->o.xdp_id || r->detach_first) && !choose_mode(i, r))
 		fake_refuse(ret, -EOPNOTSUPP, FAILURE_KERNEL, "NativeRefused",
 			    "the driver of %s has no native XDP", i->o.name);
@@ -392,7 +453,7 @@ static void root_set(struct kern_fake *k, const struct op *op, struct op_result 
 {
 	const struct op_root *r = &op->root;
 	struct fake_interface *i;
-	uint32_t target = root_target(k, r);
+	uint32_t target = root_target(k, r), old;
 	struct observed_link *link;
 
 	if (r->netns) {
@@ -408,6 +469,13 @@ static void root_set(struct kern_fake *k, const struct op *op, struct op_result 
 	}
 	if (!can_set(k, op, i, ret))
 		return;
+	check_mechanism(k, op);
+	old = i->o.xdp_id;
+	if (r->mechanism == MECHANISM_LIBXDP) {
+		fake_make_pins(k, r->ifindex, fake_find_chain(k, target));
+		if (fake_step(k, describe(k, op)))
+			return;
+	}
 	if (r->detach_first) {
 		i->gap = true;
 		detach(k, i);
@@ -428,6 +496,37 @@ static void root_set(struct kern_fake *k, const struct op *op, struct op_result 
 	if (link)
 		link->program_id = target;
 	fake_chain_gc(k);
+	if (old == target || !fake_find_pins(k, r->ifindex, old) || fake_step(k, describe(k, op)))
+		return;
+	fake_remove_pins(k, r->ifindex, old);
+}
+
+static void detach_root(struct kern_fake *k, const struct op *op, struct fake_interface *i)
+{
+	uint32_t old = i->o.xdp_id;
+
+	detach(k, i);
+	if (fake_find_pins(k, i->o.ifindex, old) && !fake_step(k, describe(k, op)))
+		fake_remove_pins(k, i->o.ifindex, old);
+}
+
+static void root_pin(struct kern_fake *k, const struct op *op, struct op_result *ret)
+{
+	const struct fake_interface *i = find_place(k, &op->root);
+	const struct fake_chain *c = fake_find_chain(k, op->root.chain_id);
+
+	if (!i || !c || i->o.xdp_id != c->id)
+		fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "RootChanged", "chain %u is not there",
+			    op->root.chain_id);
+	else
+		fake_make_pins(k, op->root.ifindex, c);
+}
+
+static void root_unpin(struct kern_fake *k, const struct op *op)
+{
+	if (fake_runs_at(k, op->root.ifindex, op->root.chain_id))
+		fake_violation(k, "%s: it runs there", describe(k, op));
+	fake_remove_pins(k, op->root.ifindex, op->root.chain_id);
 }
 
 static void root_clear(struct kern_fake *k, const struct op *op, struct op_result *ret)
@@ -443,7 +542,7 @@ static void root_clear(struct kern_fake *k, const struct op *op, struct op_resul
 		fake_refuse(ret, -EBUSY, FAILURE_FOREIGN, "RootHeld", "root of %s is on a link",
 			    i->o.name);
 	else
-		detach(k, i);
+		detach_root(k, op, i);
 }
 
 static void link_remove(struct kern_fake *k, const struct op *op)
@@ -457,7 +556,7 @@ static void link_remove(struct kern_fake *k, const struct op *op)
 		if (k->interfaces.v[n].link_id == l->id)
 			i = &k->interfaces.v[n];
 	if (i) {
-		detach(k, i);
+		detach_root(k, op, i);
 		return;
 	}
 	fake_drain(k, l->program_id);
@@ -492,6 +591,15 @@ static void dispatch(struct kern_fake *k, const struct op *op, struct op_result 
 		break;
 	case OP_OBJECT_LOAD:
 		object_load(k, op, ret);
+		break;
+	case OP_EXTENSION_LOAD:
+		fake_extension_load(k, op, ret);
+		break;
+	case OP_ROOT_PIN:
+		root_pin(k, op, ret);
+		break;
+	case OP_ROOT_UNPIN:
+		root_unpin(k, op);
 		break;
 	case OP_CHAIN_BUILD:
 		chain_build(k, op, ret);

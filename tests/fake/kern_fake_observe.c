@@ -29,6 +29,15 @@ static void observe_object(const struct kern_fake *k, struct arena *a, const str
 						   .tag = "0123456789abcdef",
 						   .type = p->type };
 	}
+	ret->extensions = arena_calloc(a, o->extensions.n, sizeof(*ret->extensions));
+	for (size_t i = 0; i < o->extensions.n; i++)
+		if (!o->extensions.v[i].lost)
+			ret->extensions[ret->extension_count++] = (struct observed_program){
+				.id = o->extensions.v[i].id,
+				.name = arena_strdup(a, o->extensions.v[i].name),
+				.tag = "fedcba9876543210",
+				.type = BPF_PROG_TYPE_EXT,
+			};
 	ret->maps = arena_calloc(a, o->map_count, sizeof(*ret->maps));
 	ret->map_count = o->map_count;
 	for (size_t i = 0; i < o->map_count; i++)
@@ -281,6 +290,7 @@ int fake_observe(void *ctx, struct arena *a, const struct observe_request *want,
 	fake_tc_observe(k, a, want, ret);
 	observe_mounts(k, a, want, ret);
 	observe_names(k, a, want, ret);
+	fake_observe_libxdp(k, a, want, ret);
 	ret->links = arena_dup(a, k->links.v, k->links.n * sizeof(*k->links.v));
 	ret->link_count = k->links.n;
 	ret->features = arena_dup(a, k->features.v, k->features.n * sizeof(*k->features.v));
@@ -304,14 +314,17 @@ static void add_program(const struct kern_fake *k, struct strbuf *b, uint32_t id
 	else if (p->instance)
 		strbuf_addf(b, "%s/%s %s", p->instance, p->name, p->version);
 	else
-		strbuf_addf(b, "foreign %s", p->name);
+		strbuf_addf(b, "%s %s", p->ours ? "ours" : "foreign", p->name);
 }
 
 static void add_chain(const struct kern_fake *k, struct strbuf *b, const struct fake_interface *i)
 {
 	const struct fake_chain *c = fake_find_chain(k, i->o.xdp_id);
 
-	strbuf_addf(b, "%s%s: ", mode_names[i->o.xdp_mode], i->link_id ? " link" : "");
+	strbuf_addf(b, "%s%s", mode_names[i->o.xdp_mode], i->link_id ? " link" : "");
+	if (c && fake_is_libxdp(c))
+		strbuf_addf(b, " libxdp %u%s", c->meta.protocol, c->meta.frags ? " frags" : "");
+	strbuf_add(b, ": ");
 	if (!c)
 		add_program(k, b, i->o.xdp_id);
 	for (size_t s = 0; c && s < c->meta.member_count; s++) {
@@ -319,15 +332,46 @@ static void add_chain(const struct kern_fake *k, struct strbuf *b, const struct 
 
 		strbuf_addf(b, "%s[", s ? ", " : "");
 		add_program(k, b, c->slots[s]);
-		strbuf_addf(b, " proceed %x%s]", m->proceed_on, m->required ? " required" : "");
+		strbuf_addf(b, " proceed %x%s", m->proceed_on, m->required ? " required" : "");
+		if (fake_is_libxdp(c))
+			strbuf_addf(b, " at %u%s", m->run_priority, m->frags ? " frags" : "");
+		strbuf_addc(b, ']');
 	}
 }
 
 static bool is_ours(const struct kern_fake *k, const struct fake_interface *i)
 {
-	const struct fake_program *p = fake_find_program(k, i->o.xdp_id);
+	const struct fake_program *p = fake_find_program(k, i->o.xdp_id), *member;
+	const struct fake_chain *c = fake_find_chain(k, i->o.xdp_id);
 
-	return p && p->ours;
+	if (!c || !fake_is_libxdp(c))
+		return p && p->ours;
+	/* Ours by its directory or by a member, whoever built it. */
+	for (size_t s = 0; s < c->meta.member_count; s++) {
+		member = fake_find_program(k, c->slots[s]);
+		if (member && member->ours)
+			return true;
+	}
+	return c->has_dir;
+}
+
+static const char *pins_fault(const struct kern_fake *k, struct arena *a,
+			      const struct fake_interface *i)
+{
+	const struct fake_chain *c = fake_find_chain(k, i->o.xdp_id);
+
+	if (!c || !fake_is_libxdp(c) || !c->has_dir || fake_pins_are_whole(k, i->o.ifindex, c))
+		return NULL;
+	return arena_printf(a, "pins of libxdp missing at %s", fake_label(a, i));
+}
+
+static const char *stale_pins(const struct kern_fake *k, struct arena *a, const struct fake_pins *p)
+{
+	const struct fake_chain *c = fake_find_chain(k, p->id);
+
+	if (!c || !c->has_dir || fake_runs_at(k, p->ifindex, p->id))
+		return NULL;
+	return arena_printf(a, "stale pins of libxdp at %u", p->ifindex);
 }
 
 static const char *name_map(const struct kern_fake *k, struct arena *a, uint32_t id)
@@ -391,18 +435,30 @@ static const char *format_object(const struct kern_fake *k, struct arena *a,
 	return text;
 }
 
+static void add_line(struct arena *a, struct lines *l, const char *text)
+{
+	if (text)
+		*LIST_ADD(a, &l->list) = text;
+}
+
+/* A dispatcher of ours that was not given to others has all that belongs to it. */
+static bool is_damaged(const struct kern_fake *k, const struct fake_chain *c)
+{
+	const struct fake_program *p = fake_find_program(k, c->id);
+
+	if (fake_is_libxdp(c) && (!p->ours || !c->has_dir))
+		return false;
+	return !c->has_meta || !c->has_dir;
+}
+
 static void add_tc(struct kern_fake *k, struct arena *a, struct lines *l,
 		   const char *(*describe)(struct kern_fake *k, struct arena *a,
 					   const struct fake_interface *i,
 					   enum tc_direction direction))
 {
 	for (size_t i = 0; i < k->interfaces.n; i++)
-		for (enum tc_direction d = 0; d < TC_DIRECTION_COUNT; d++) {
-			const char *text = describe(k, a, &k->interfaces.v[i], d);
-
-			if (text)
-				*LIST_ADD(a, &l->list) = text;
-		}
+		for (enum tc_direction d = 0; d < TC_DIRECTION_COUNT; d++)
+			add_line(a, l, describe(k, a, &k->interfaces.v[i], d));
 }
 
 const char *kern_fake_ours(struct kern_fake *k, struct arena *a)
@@ -412,8 +468,12 @@ const char *kern_fake_ours(struct kern_fake *k, struct arena *a)
 	for (size_t i = 0; i < k->objects.n; i++)
 		*LIST_ADD(a, &l.list) = format_object(k, a, &k->objects.v[i]);
 	for (size_t i = 0; i < k->chains.n; i++)
-		if (!k->chains.v[i].has_meta || !k->chains.v[i].has_dir)
+		if (is_damaged(k, &k->chains.v[i]))
 			*LIST_ADD(a, &l.list) = "chain incomplete";
+	for (size_t i = 0; i < k->interfaces.n; i++)
+		add_line(a, &l, pins_fault(k, a, &k->interfaces.v[i]));
+	for (size_t i = 0; i < k->protocol_pins.n; i++)
+		add_line(a, &l, stale_pins(k, a, &k->protocol_pins.v[i]));
 	for (size_t i = 0; i < k->interfaces.n; i++)
 		if (is_ours(k, &k->interfaces.v[i]))
 			*LIST_ADD(a, &l.list) = arena_printf(
@@ -431,13 +491,37 @@ const char *kern_fake_ours(struct kern_fake *k, struct arena *a)
 	return join(a, &l);
 }
 
+/* Whoever built the dispatcher, its foreign members stay with their numbers and in their order. */
+static void add_foreign_members(const struct kern_fake *k, struct arena *a, struct lines *l,
+				const struct observed_interface *o, const struct fake_chain *c)
+{
+	const struct fake_pins *pins = fake_find_pins(k, o->ifindex, c->id);
+	size_t position = 0;
+
+	for (size_t s = 0; s < c->meta.member_count; s++) {
+		uint32_t id = c->slots[s] ? c->slots[s] : pins ? pins->programs[s] : 0;
+
+		if (fake_is_foreign_member(k, id))
+			add_line(a, l,
+				 arena_printf(a, "member %zu of %s %u: %u at %u proceed %x",
+					      position++, o->netns ? o->netns : "", o->ifindex, id,
+					      c->meta.members[s].run_priority,
+					      c->meta.members[s].proceed_on));
+	}
+}
+
 const char *kern_fake_foreign(struct kern_fake *k, struct arena *a)
 {
 	struct lines l = { 0 };
 
 	for (size_t i = 0; i < k->interfaces.n; i++) {
 		const struct observed_interface *o = &k->interfaces.v[i].o;
+		const struct fake_chain *c = fake_find_chain(k, o->xdp_id);
 
+		if (c && fake_is_libxdp(c) && !c->fault) {
+			add_foreign_members(k, a, &l, o, c);
+			continue;
+		}
 		if (o->xdp_id && !is_ours(k, &k->interfaces.v[i]))
 			*LIST_ADD(a, &l.list) = arena_printf(a, "root %s %u %u %d",
 							     o->netns ? o->netns : "", o->ifindex,

@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "fake/kern_fake.h"
+#include "model/limits.h"
 
 /* Every program that was ever loaded; those of others have no instance. */
 struct fake_program {
@@ -11,7 +12,8 @@ struct fake_program {
 	const char *name, *instance, *version;
 	uint32_t type;
 	bool frags;
-	bool ours; /* it carries the mark that outlives its pins */
+	bool ours;      /* it carries the mark that outlives its pins */
+	bool extension; /* a freplace program; without an instance and not ours: somebody else's */
 };
 
 struct fake_pin {
@@ -29,14 +31,27 @@ struct fake_object {
 	struct meta_object meta;
 	struct fake_pin *programs, *maps;
 	size_t program_count, map_count;
+	LIST(struct fake_pin) extensions;
 };
 
-/* chains/ID, and the dispatcher and its array, which live on while an interface runs them */
+/*
+ * chains/ID, and the dispatcher and its array or links, which live on while an interface runs them. One
+ * that libxdp built never has a directory of ours; meta is then its configuration.
+ */
 struct fake_chain {
 	uint32_t id;
 	bool has_dir, has_meta;
 	struct meta_chain meta;
 	uint32_t *slots;
+	bool *linked;      /* libxdp: our pin of the slot's link is there */
+	const char *fault; /* libxdp: why nobody can join it */
+};
+
+/* A directory dispatch-IFINDEX-ID of libxdp's protocol. */
+struct fake_pins {
+	uint32_t ifindex, id;
+	uint32_t programs[LIMIT_CHAIN_LIBXDP];
+	bool links[LIMIT_CHAIN_LIBXDP];
 };
 
 /* An entry of a TCX list, or a filter of clsact. */
@@ -110,6 +125,10 @@ struct kern_fake {
 	LIST(struct observed_name) names;
 	LIST(struct feature) features;
 	LIST(uint32_t) elsewhere;
+	LIST(struct fake_pins) protocol_pins;
+	uint32_t protocol; /* that the host's libxdp writes */
+	LIST(const char *)
+	unextendable;            /* content whose programs the kernel does not take as freplace */
 	LIST(uint32_t) draining; /* left a root or a slot, and no grace period has passed since */
 	LIST(const char *) refused;
 
@@ -158,6 +177,27 @@ void fake_chain_gc(struct kern_fake *k);
 /* Copies of what comes from an arena that does not last. */
 struct meta_object fake_copy_meta(struct arena *a, const struct meta_object *m);
 struct meta_chain fake_copy_chain(struct arena *a, const struct meta_chain *m);
+
+/* kern_fake_libxdp.c */
+bool fake_is_libxdp(const struct fake_chain *c);
+/* Neither ours nor something that stands in for it. */
+bool fake_is_foreign_member(const struct kern_fake *k, uint32_t id);
+struct fake_pins *fake_find_pins(const struct kern_fake *k, uint32_t ifindex, uint32_t id);
+/* At an interface of this index in any namespace: the directories do not tell them apart. */
+bool fake_runs_at(const struct kern_fake *k, uint32_t ifindex, uint32_t id);
+void fake_make_pins(struct kern_fake *k, uint32_t ifindex, const struct fake_chain *c);
+void fake_remove_pins(struct kern_fake *k, uint32_t ifindex, uint32_t id);
+void fake_remove_all_pins(struct kern_fake *k, uint32_t id);
+bool fake_pins_are_whole(const struct kern_fake *k, uint32_t ifindex, const struct fake_chain *c);
+/* Links without any pin are gone, and with them what runs in their slots. */
+void fake_settle_links(struct kern_fake *k, struct fake_chain *c);
+void fake_extension_load(struct kern_fake *k, const struct op *op, struct op_result *ret);
+void fake_libxdp_build(struct kern_fake *k, const struct op *op, struct fake_chain *c,
+		       struct op_result *ret);
+void fake_link_set(struct kern_fake *k, struct fake_chain *c, const struct op *op,
+		   struct op_result *ret);
+void fake_observe_libxdp(const struct kern_fake *k, struct arena *a,
+			 const struct observe_request *want, struct observed *ret);
 
 void fake_violation(struct kern_fake *k, const char *fmt, ...) printf_like(2, 3);
 /* One step is done: true when the process is to die here. */

@@ -21,6 +21,12 @@ static void add_running(struct kern_fake *k, const struct fake_interface *i, uin
 			.what = arena_printf(k->a, "%s/%s on %s", p->instance, p->name,
 					     fake_label(k->a, i)),
 		};
+	else if (fake_is_foreign_member(k, id))
+		*add(k, ret) = (struct fake_presence){
+			.interface = i->serial,
+			.what = arena_printf(k->a, "foreign %s %u on %s", p->name, id,
+					     fake_label(k->a, i)),
+		};
 }
 
 static void add_tc_program(struct kern_fake *k, const struct fake_interface *i,

@@ -30,6 +30,8 @@ static const uint32_t interface_numbers[WORLD_INTERFACES] = { 2, 3, 4, 5, 2, 4 }
 
 /* The last object has an instance per interface, and a map that needs it. */
 #define PER_INTERFACE (WORLD_OBJECTS - 1)
+/* Its second program has no BTF. */
+#define BARE (WORLD_OBJECTS - 2)
 
 /* splitmix64 */
 uint64_t world_random(struct world *w, uint64_t below)
@@ -55,12 +57,14 @@ static struct elf_program programs[WORLD_PROGRAMS] = {
 	  .section = "xdp",
 	  .type = BPF_PROG_TYPE_XDP,
 	  .expected_attach_type = BPF_XDP,
+	  .has_btf = true,
 	  .maps = first_map,
 	  .map_count = 1 },
 	{ .name = "q",
 	  .section = "xdp",
 	  .type = BPF_PROG_TYPE_XDP,
-	  .expected_attach_type = BPF_XDP },
+	  .expected_attach_type = BPF_XDP,
+	  .has_btf = true },
 	{ .name = "t", .section = "tc", .type = BPF_PROG_TYPE_SCHED_CLS },
 };
 
@@ -94,6 +98,7 @@ static struct elf_program frags_programs[WORLD_PROGRAMS] = {
 	  .section = "xdp.frags",
 	  .type = BPF_PROG_TYPE_XDP,
 	  .expected_attach_type = BPF_XDP,
+	  .has_btf = true,
 	  .frags = true,
 	  .maps = first_map,
 	  .map_count = 1 },
@@ -101,10 +106,32 @@ static struct elf_program frags_programs[WORLD_PROGRAMS] = {
 	  .section = "xdp.frags",
 	  .type = BPF_PROG_TYPE_XDP,
 	  .expected_attach_type = BPF_XDP,
+	  .has_btf = true,
 	  .frags = true },
 	{ .name = "t", .section = "tc", .type = BPF_PROG_TYPE_SCHED_CLS },
 };
 
+/* The first program's priority is declared, the other's is not everywhere; and it has no BTF. */
+static struct elf_program bare_programs[WORLD_PROGRAMS] = {
+	{ .name = "p",
+	  .section = "xdp",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP,
+	  .has_btf = true,
+	  .maps = first_map,
+	  .map_count = 1 },
+	{ .name = "q",
+	  .section = "xdp",
+	  .type = BPF_PROG_TYPE_XDP,
+	  .expected_attach_type = BPF_XDP },
+	{ .name = "t", .section = "tc", .type = BPF_PROG_TYPE_SCHED_CLS },
+};
+
+static const struct elf_object bare_elf = { .license = "GPL",
+					    .programs = bare_programs,
+					    .maps = plain_maps,
+					    .program_count = WORLD_PROGRAMS,
+					    .map_count = 2 };
 static const struct elf_object frags_elf = { .license = "GPL",
 					     .programs = frags_programs,
 					     .maps = plain_maps,
@@ -134,7 +161,7 @@ static const struct object_source *source_of(struct world *w, size_t object)
 
 	s->path = arena_printf(w->a, "/etc/bpfshare.d/%s.o", object_names[object]);
 	hash_content(object, w->objects[object].content, s->sha256);
-	s->elf = object == PER_INTERFACE ? &device_elf : &plain_elf;
+	s->elf = object == PER_INTERFACE ? &device_elf : object == BARE ? &bare_elf : &plain_elf;
 	if (object != PER_INTERFACE && w->objects[object].content == WORLD_FRAGS)
 		s->elf = &frags_elf;
 	return s;
@@ -237,10 +264,11 @@ static void write_all(struct world *w, struct texts *t)
 	cleanup(strbuf_done) struct strbuf b = { 0 };
 
 	strbuf_addf(&b,
-		    "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s}, "
-		    "tc: {mechanism: %s}}\n"
+		    "interfaces:\n  some: {select: [{name: \"eth[12]\"}], xdp: {exclusive: %s, "
+		    "mechanism: %s}, tc: {mechanism: %s}}\n"
 		    "  pods: {select: [{name: \"eth*\"}], netns: blue}\n",
-		    w->exclusive ? "true" : "false", tc_mechanism_names[w->tc]);
+		    w->exclusive ? "true" : "false", mechanism_names[w->mechanism],
+		    tc_mechanism_names[w->tc]);
 	add_text(w, t, "interfaces.yaml", &b);
 	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
 		if (!w->objects[i].declared)
@@ -405,6 +433,57 @@ static void toggle_foreign(struct world *w, size_t i)
 		kern_fake_detach(w->kernel, interface_names[i]);
 }
 
+/* What people do with xdp-loader. */
+static void toggle_member(struct world *w, const char *interface)
+{
+	static const struct fake_member members[] = {
+		{ "a_first", 10, 1u << 2, true },
+		{ "p", 20, 1u << 2 | 1u << 1, false },
+		{ "z_last", 50, 1u << 31 >> 1, true },
+	};
+	const struct fake_member *m = &members[world_random(w, ARRAY_SIZE(members))];
+	struct fake_member at;
+
+	for (size_t n = 0; kern_fake_foreign_member(w->kernel, interface, n, &at); n++) {
+		if (!str_eq(at.name, m->name) || at.priority != m->priority)
+			continue;
+		(void)kern_fake_libxdp_unload(w->kernel, interface, m->name);
+		return;
+	}
+	(void)kern_fake_libxdp_load(w->kernel, interface, m);
+}
+
+static void meddle_with_libxdp(struct world *w, size_t i)
+{
+	const char *interface = interface_names[i];
+
+	if (!w->interfaces[i] || w->foreign[i])
+		return;
+	switch (world_random(w, 8)) {
+	case 0:
+		(void)kern_fake_libxdp_unload_all(w->kernel, interface);
+		break;
+	case 1:
+		kern_fake_libxdp_rebuild(w->kernel, interface);
+		break;
+	case 2:
+		kern_fake_lose_link(w->kernel, interface, (uint32_t)world_random(w, 3));
+		break;
+	case 3:
+		/* Of a dispatcher that is not ours nothing would be left to tell its members. */
+		if (kern_fake_has_own_libxdp(w->kernel, interface))
+			kern_fake_lose_protocol_pins(w->kernel, interface);
+		break;
+	case 4:
+		if (kern_fake_has_own_libxdp(w->kernel, interface))
+			kern_fake_remove_chain_dir(w->kernel, kern_fake_root(w->kernel, interface));
+		break;
+	default:
+		toggle_member(w, interface);
+		break;
+	}
+}
+
 /* Who has what is attached, and in what form, is for others to change as well. */
 static void meddle_with_tc(struct world *w, const char *interface, bool *ingress_qdisc)
 {
@@ -452,6 +531,10 @@ static void meddle(struct world *w)
 	size_t i = world_random(w, WORLD_INTERFACES);
 	size_t object = world_random(w, PER_INTERFACE);
 
+	if (one_in(w, 3)) {
+		meddle_with_libxdp(w, i);
+		return;
+	}
 	switch (world_random(w, 10)) {
 	case 0:
 	case 1:
@@ -488,6 +571,12 @@ static void meddle(struct world *w)
 	}
 }
 
+static void set_libxdp(struct world *w, bool available)
+{
+	w->libxdp = available;
+	kern_fake_set_feature(w->kernel, "libxdp", available, "it was switched off");
+}
+
 void world_change(struct world *w, bool calm)
 {
 	size_t changes = 1 + world_random(w, 5);
@@ -498,6 +587,10 @@ void world_change(struct world *w, bool calm)
 		change_share(w, world_random(w, WORLD_SHARES));
 	if (w->kind != WORLD_PURE && one_in(w, 6))
 		w->exclusive = !w->exclusive;
+	if (w->kind != WORLD_PURE && one_in(w, 3))
+		w->mechanism = (enum mechanism)world_random(w, MECHANISM_DIRECT);
+	if (w->kind != WORLD_PURE && one_in(w, 12))
+		set_libxdp(w, !w->libxdp);
 	if (one_in(w, 5))
 		w->tc = (enum tc_mechanism)world_random(w, TC_MECHANISM_COUNT);
 	if (!calm && one_in(w, 2))
@@ -527,6 +620,8 @@ void world_init(struct world *w, uint64_t seed, enum world_kind kind)
 {
 	*w = (struct world){ .kind = kind, .random = seed };
 	setup(w);
+	set_libxdp(w, !one_in(w, 3));
+	w->mechanism = (enum mechanism)world_random(w, MECHANISM_DIRECT);
 	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
 		w->objects[i].use = -1;
 		w->objects[i].declared = one_in(w, 2);
@@ -551,12 +646,19 @@ void world_init_fresh(struct world *fresh, const struct world *w)
 {
 	*fresh = *w;
 	setup(fresh);
+	set_libxdp(fresh, w->libxdp);
 	for (size_t i = 0; i < WORLD_INTERFACES; i++) {
+		struct fake_member m;
+
 		fresh->interfaces[i] = fresh->foreign[i] = fresh->ingress_qdisc[i] = false;
-		if (w->interfaces[i])
-			toggle_interface(fresh, i);
+		if (!w->interfaces[i])
+			continue;
+		toggle_interface(fresh, i);
 		if (w->foreign[i])
 			toggle_foreign(fresh, i);
+		for (size_t n = 0; kern_fake_foreign_member(w->kernel, interface_names[i], n, &m);
+		     n++)
+			(void)kern_fake_libxdp_load(fresh->kernel, interface_names[i], &m);
 	}
 	world_declare(fresh, 0);
 }

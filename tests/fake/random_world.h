@@ -2,7 +2,8 @@
 /*
  * A node whose configuration and surroundings change at random, but equally for equal seeds:
  * objects with instances, constraints and maps of each other, shares, interfaces that come and go,
- * people who detach programs, remove pins and attach theirs among ours. What it declares is written as YAML and goes
+ * people who detach programs, remove pins, attach theirs among ours and use libxdp's tools. What it declares is written
+ * as YAML and goes
  * through the real configuration layer.
  */
 #pragma once
@@ -64,6 +65,8 @@ struct world {
 	bool interfaces[WORLD_INTERFACES];
 	bool foreign[WORLD_INTERFACES];
 	bool exclusive;
+	enum mechanism mechanism; /* declared for some interfaces */
+	bool libxdp;              /* the kernel can */
 	enum tc_mechanism tc;
 	bool ingress_qdisc[WORLD_INTERFACES];
 };

@@ -139,6 +139,18 @@ static int do_map(struct scenario *s)
 	return 0;
 }
 
+static uint32_t verdicts_parse(struct scenario *s, const char *list)
+{
+	struct string_list words = split(s->a, list);
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < words.n; i++)
+		for (uint32_t v = 0; v < XDP_VERDICT_COUNT; v++)
+			if (str_eq(xdp_verdict_names[v], words.v[i]))
+				mask |= 1u << v;
+	return mask;
+}
+
 static int do_program(struct scenario *s)
 {
 	struct elf_object *elf = s->elves.v[s->elves.n - 1].elf;
@@ -153,6 +165,12 @@ static int do_program(struct scenario *s)
 	p->name = arena_strdup(s->a, word(s, 1));
 	p->frags = flag(s, "frags");
 	p->needed = flag(s, "needed");
+	p->has_btf = !flag(s, "no-btf");
+	p->has_run_priority = option(s, "run-priority");
+	p->has_run_actions = option(s, "run-actions");
+	if (p->has_run_priority)
+		p->run_priority = (uint16_t)strtoul(option(s, "run-priority"), NULL, 0);
+	p->run_actions = verdicts_parse(s, option(s, "run-actions"));
 	p->section = flag(s, "tc") ? "tc" : p->frags ? "xdp.frags" : "xdp";
 	p->type = flag(s, "tc") ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
 	p->expected_attach_type = flag(s, "tc") ? 0 : BPF_XDP;
@@ -191,7 +209,8 @@ static const struct object_source *find_source(struct scenario *s, const char *p
 static int do_interface(struct scenario *s)
 {
 	const char *alt = option(s, "alt"), *master = option(s, "master"),
-		   *group = option(s, "group"), *ifindex = option(s, "ifindex");
+		   *group = option(s, "group"), *ifindex = option(s, "ifindex"),
+		   *mtu = option(s, "mtu");
 	const char *colon = strrchr(word(s, 1), ':');
 	struct observed_interface i = {
 		.name = colon ? colon + 1 : word(s, 1),
@@ -204,7 +223,7 @@ static int do_interface(struct scenario *s)
 		.group = group ? (uint32_t)strtoul(group, NULL, 0) : 0,
 		.physical = flag(s, "physical"),
 		.loopback = flag(s, "loopback"),
-		.mtu = 1500,
+		.mtu = mtu ? (uint32_t)strtoul(mtu, NULL, 0) : 1500,
 		.up = !flag(s, "down"),
 		.altnames = split(s->a, alt),
 	};
@@ -343,6 +362,95 @@ static int do_mode(struct scenario *s)
 	for (enum xdp_mode m = 0; m < XDP_MODE_COUNT; m++)
 		if (str_eq(xdp_mode_names[m], word(s, 1)))
 			s->settings.xdp.mode = m;
+	return 0;
+}
+
+static int do_mechanism(struct scenario *s)
+{
+	for (enum mechanism m = 0; m < MECHANISM_DIRECT; m++)
+		if (str_eq(mechanism_names[m], word(s, 1)))
+			s->settings.xdp.mechanism = m;
+	return 0;
+}
+
+static int do_on_foreign(struct scenario *s)
+{
+	s->settings.xdp.on_foreign = str_eq(word(s, 1), "replace") ? ON_FOREIGN_REPLACE :
+								     ON_FOREIGN_WAIT;
+	return 0;
+}
+
+static int do_exclusive(struct scenario *s)
+{
+	s->settings.xdp.exclusive = str_eq(word(s, 1), "true");
+	return 0;
+}
+
+/* --- libxdp ---------------------------------------------------------------------------------- */
+
+static int do_libxdp(struct scenario *s)
+{
+	kern_fake_set_feature(s->kernel, "libxdp", true, NULL);
+	return 0;
+}
+
+static int do_protocol(struct scenario *s)
+{
+	kern_fake_set_protocol(s->kernel, number(s, 1));
+	return 0;
+}
+
+static int told(struct scenario *s, bool done)
+{
+	if (!done)
+		strbuf_add(s->out, "  (refused)\n");
+	return 0;
+}
+
+static int do_xdp_load(struct scenario *s)
+{
+	const char *priority = option(s, "priority"), *actions = option(s, "actions");
+	const struct fake_member m = {
+		.name = word(s, 2),
+		.priority = priority ? (uint32_t)strtoul(priority, NULL, 0) : 50,
+		.actions = actions ? verdicts_parse(s, actions) : XDP_VERDICTS_DEFAULT,
+		.frags = flag(s, "frags"),
+	};
+
+	return told(s, kern_fake_libxdp_load(s->kernel, word(s, 1), &m));
+}
+
+static int do_xdp_unload(struct scenario *s)
+{
+	if (s->n < 3)
+		return told(s, kern_fake_libxdp_unload_all(s->kernel, word(s, 1)));
+	return told(s, kern_fake_libxdp_unload(s->kernel, word(s, 1), word(s, 2)));
+}
+
+static int do_lose_link(struct scenario *s)
+{
+	kern_fake_lose_link(s->kernel, word(s, 1), number(s, 2));
+	return 0;
+}
+
+static int do_lose_protocol_pins(struct scenario *s)
+{
+	kern_fake_lose_protocol_pins(s->kernel, word(s, 1));
+	return 0;
+}
+
+static int do_dispatch_fault(struct scenario *s)
+{
+	kern_fake_set_dispatch_fault(s->kernel, word(s, 1), rest(s, 2));
+	return 0;
+}
+
+static int do_refuse_extension(struct scenario *s)
+{
+	char sha256[SHA256_HEX];
+
+	hash_bytes(word(s, 1), strlen(word(s, 1)), sha256);
+	kern_fake_refuse_extension(s->kernel, sha256);
 	return 0;
 }
 
@@ -677,10 +785,12 @@ static const struct command {
 	{ "confirm", do_confirm, 0 },
 	{ "crash", do_crash, 1 },
 	{ "detach", do_detach, 1 },
+	{ "dispatch-fault", do_dispatch_fault, 2 },
 	{ "due", do_due, 0 },
 	{ "elf", do_elf, 2 },
 	{ "elsewhere", do_elsewhere, 1 },
 	{ "empty-slot", do_empty_slot, 2 },
+	{ "exclusive", do_exclusive, 1 },
 	{ "fail", do_fail, 3 },
 	{ "feature", do_feature, 1 },
 	{ "feature-back", do_feature_back, 1 },
@@ -692,19 +802,26 @@ static const struct command {
 	{ "kernel", do_kernel, 1 },
 	{ "kernel-state", do_kernel_state, 0 },
 	{ "label", do_label, 2 },
+	{ "libxdp", do_libxdp, 0 },
 	{ "lose-chain", do_lose_chain, 1 },
+	{ "lose-link", do_lose_link, 2 },
 	{ "lose-pin", do_lose_pin, 1 },
+	{ "lose-protocol-pins", do_lose_protocol_pins, 1 },
 	{ "map", do_map, 2 },
 	{ "mass-removal", do_mass_removal, 2 },
+	{ "mechanism", do_mechanism, 1 },
 	{ "mode", do_mode, 1 },
 	{ "mount", do_mount, 1 },
 	{ "netns", do_netns, 1 },
 	{ "no-bpffs", do_no_bpffs, 0 },
+	{ "on-foreign", do_on_foreign, 1 },
 	{ "pin", do_pin, 6 },
 	{ "plan", do_plan, 0 },
 	{ "program", do_program, 1 },
+	{ "protocol", do_protocol, 1 },
 	{ "purge", do_purge, 0 },
 	{ "refuse", do_refuse, 1 },
+	{ "refuse-extension", do_refuse_extension, 1 },
 	{ "remove-interface", do_remove_interface, 1 },
 	{ "remove-netns", do_remove_netns, 1 },
 	{ "rename-interface", do_rename_interface, 2 },
@@ -721,6 +838,8 @@ static const struct command {
 	{ "tc-unpin", do_tc_unpin, 3 },
 	{ "unmount", do_unmount, 1 },
 	{ "user", do_user, 3 },
+	{ "xdp-load", do_xdp_load, 2 },
+	{ "xdp-unload", do_xdp_unload, 1 },
 };
 
 static void split_line(struct scenario *s, char *line)

@@ -6,9 +6,9 @@
  *
  *   elf FILE CONTENT            an object file; a repetition replaces it
  *     map NAME TYPE
- *     program NAME [frags] [tc] [needed] [maps=A,B]
+ *     program NAME [frags] [tc] [needed] [maps=A,B] [no-btf] [run-priority=N] [run-actions=A,B]
  *   interface NAME [driver=D] [kind=K] [mac=M] [group=N] [physical] [loopback] [alt=A]
- *       [master=IFINDEX:KIND] [xdp] [no-native] [ifindex=N]
+ *       [master=IFINDEX:KIND] [xdp] [no-native] [mtu=N] [ifindex=N]
  *       NAME is "eth0", or in another namespace "blue:eth0", here and below
  *   remove-interface NAME       rename-interface NAME TO (also into another namespace)
  *   netns NAME [same-as=OTHER]  remove-netns NAME
@@ -17,6 +17,14 @@
  *   elsewhere NAME              its root is also in use where nobody looks
  *   empty-slot NAME SLOT        lose-pin INSTANCE [PROGRAM]    lose-chain NAME
  *   feature NAME DETAIL…        is not available, because
+ *   libxdp                      chains by its protocol can be built
+ *   protocol N                  version of it that the host's libxdp writes
+ *   xdp-load NAME PROGRAM [priority=N] [actions=A,B] [frags]    as xdp-loader does
+ *   xdp-unload NAME [PROGRAM]   one program of this name, or all
+ *   dispatch-fault NAME TEXT…   the chain there cannot be joined, because
+ *   lose-link NAME SLOT         lose-protocol-pins NAME
+ *   refuse-extension CONTENT    the kernel does as a freplace program
+ *   mechanism auto|…            on-foreign wait|replace    exclusive true|false
  *   feature-back NAME           it is available again
  *   no-bpffs
  *   tc-link NAME DIRECTION PROGRAM [INDEX]     someone else's TCX link; tc-race: just before our next

@@ -78,10 +78,14 @@ static void add_chain(struct strbuf *out, struct arena *a, const struct status_c
 			    m->program ? m->program : "?");
 		if (!m->id && m->object)
 			strbuf_add(out, " (empty)");
+		if (!m->ours && m->priority >= 0)
+			strbuf_addf(out, " (at %d)", m->priority);
 		if (m->object && m->proceed_on != verdicts_default(c->hook))
 			strbuf_addf(out, " (%s)", verdicts_format(a, c->hook, m->proceed_on));
 	}
 	strbuf_add(out, "\n");
+	if (c->mechanism_reason)
+		strbuf_addf(out, "    %s: %s\n", c->mechanism_reason, c->mechanism_message);
 }
 
 static void add_share(struct strbuf *out, const struct status_share *s)

@@ -11,6 +11,7 @@
 
 #include "base/str.h"
 #include "fake/random_world.h"
+#include "model/layout.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -103,7 +104,7 @@ static void change_chain(struct observed *o, const struct change *c)
 	struct observed_chain *v = &o->chains[c->element % o->chain_count];
 	size_t n = v->complete ? v->meta.member_count : 0;
 
-	switch (c->field % 6) {
+	switch (c->field % 8) {
 	case 0:
 		v->complete = false;
 		break;
@@ -120,6 +121,13 @@ static void change_chain(struct observed *o, const struct change *c)
 			v->meta.members[c->value % n].instance = some_instance(o, c->value);
 		break;
 	case 4:
+		v->pinned_count = c->value % (v->pinned_count + 1);
+		break;
+	case 5:
+		if (n)
+			v->meta.members[c->value % n].run_priority = c->value;
+		break;
+	case 6:
 		v->meta.hook = c->value % 2 ? HOOK_TC : HOOK_XDP;
 		break;
 	default:
@@ -211,9 +219,52 @@ static void change_mount(struct observed *o, const struct change *c)
 	}
 }
 
+static void change_dispatch(struct observed *o, const struct change *c)
+{
+	struct observed_dispatch *d = &o->dispatches[c->element % o->dispatch_count];
+	struct observed_dispatch_member *m =
+		d->member_count ? &d->members[c->value % d->member_count] : NULL;
+
+	switch (c->field % 8) {
+	case 0:
+		d->fault = "it is broken";
+		d->member_count = 0;
+		break;
+	case 1:
+		d->ours = c->value % 2;
+		break;
+	case 2:
+		d->id = some_id(o, c->value);
+		break;
+	case 3:
+		if (m)
+			m->id = c->value % 3 ? some_id(o, c->value) : 0;
+		break;
+	case 4:
+		if (m)
+			m->linked = c->value % 2;
+		break;
+	case 5:
+		if (m)
+			m->priority = c->value * 0x01010101u;
+		break;
+	case 6:
+		if (m)
+			m->ours = !m->ours;
+		break;
+	default:
+		d->version = c->value % 5;
+		break;
+	}
+}
+
 static void change(struct observed *o, const struct change *c)
 {
 	switch (c->list % 7) {
+	case 6:
+		if (o->dispatch_count)
+			change_dispatch(o, c);
+		break;
 	case 0:
 		if (o->interface_count)
 			change_interface(o, c);
@@ -258,6 +309,53 @@ static bool program_is_ours(const struct observed *o, uint32_t id)
 	       (observed_find_program(o, id) && observed_find_program(o, id)->ours);
 }
 
+static bool member_is_ours(const struct observed *o, const struct observed_dispatch_member *m)
+{
+	for (size_t i = 0; i < o->object_count; i++)
+		for (size_t k = 0; k < o->objects[i].extension_count; k++)
+			if (o->objects[i].extensions[k].id == m->id)
+				return true;
+	return m->ours || str_eq(m->name, PROTOCOL_ABSENT);
+}
+
+/* Whether what becomes the root has this foreign member. */
+static bool target_has(const struct observed *o, const struct plan *plan, const struct op *op,
+		       uint32_t id)
+{
+	const struct observed_chain *c =
+		op->root.chain_id ? observed_find_chain(o, op->root.chain_id) : NULL;
+
+	for (size_t i = 0; c && i < c->meta.member_count; i++)
+		if (c->meta.members[i].id == id)
+			return true;
+	for (size_t i = 0; !c && i < plan->op_count; i++) {
+		const struct op_chain *build = &plan->ops[i].chain;
+
+		if (plan->ops[i].kind != OP_CHAIN_BUILD ||
+		    !str_eq(build->signature, op->root.signature))
+			continue;
+		for (size_t k = 0; k < build->member_count; k++)
+			if (!build->members[k].instance && build->members[k].id == id)
+				return true;
+	}
+	return false;
+}
+
+/* A dispatcher by libxdp's protocol may be replaced by one with all that is not ours. */
+static bool root_is_joined(const struct observed *o, const struct plan *plan, const struct op *op)
+{
+	const struct observed_dispatch *d =
+		observed_find_dispatch(o, op->root.netns, op->root.ifindex);
+
+	if (!d || d->id != op->root.expected_id || d->fault)
+		return false;
+	for (size_t i = 0; i < d->member_count; i++)
+		if (d->members[i].id && !member_is_ours(o, &d->members[i]) &&
+		    (op->kind == OP_ROOT_CLEAR || !target_has(o, plan, op, d->members[i].id)))
+			return false;
+	return true;
+}
+
 static bool tc_is_ours(const struct observed *o, const struct op_tc *op)
 {
 	const struct observed_tc *t = observed_find_tc(o, op->netns, op->ifindex, op->direction);
@@ -277,7 +375,7 @@ static bool tc_is_ours(const struct observed *o, const struct op_tc *op)
 	return false;
 }
 
-static void check_target(const struct observed *o, const struct op *op)
+static void check_target(const struct observed *o, const struct plan *plan, const struct op *op)
 {
 	const struct observed_object *v;
 	const struct observed_mount *m;
@@ -286,7 +384,8 @@ static void check_target(const struct observed *o, const struct op *op)
 	case OP_ROOT_SET:
 	case OP_LINK_SET:
 	case OP_ROOT_CLEAR:
-		EXPECT(!op->root.expected_id || program_is_ours(o, op->root.expected_id));
+		EXPECT(!op->root.expected_id || program_is_ours(o, op->root.expected_id) ||
+		       root_is_joined(o, plan, op));
 		break;
 	case OP_TC_SET:
 	case OP_TC_CLEAR:
@@ -322,7 +421,7 @@ static void check_plan(struct arena *a, const struct observed *o, const struct p
 		for (size_t k = 0; k < op->need_count; k++)
 			EXPECT(op->needs[k] < i);
 		EXPECT(*op_format(a, op));
-		check_target(o, op);
+		check_target(o, plan, op);
 	}
 	EXPECT(!plan->held_count == !*plan->held_token);
 	EXPECT(!plan->status->converged || (!plan->op_count && !plan->held_count));

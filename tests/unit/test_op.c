@@ -79,6 +79,8 @@ static const struct {
 		       .members = (struct program_ref[]){ { .id = 9 } },
 		       .member_count = 1 } },
 	  "set slot 0 of chain 17 to program id 9" },
+	{ { .kind = OP_CHAIN_REMOVE, .chain = { .id = 17, .hand_over = true } },
+	  "leave chain 17 to its foreign members" },
 	{ { .kind = OP_ROOT_PIN, .root = { .interface = "eth0", .chain_id = 17 } },
 	  "make libxdp's pins of chain 17 at eth0" },
 	{ { .kind = OP_ROOT_UNPIN,

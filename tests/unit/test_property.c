@@ -127,9 +127,14 @@ static enum world_kind calm_kind(uint64_t seed)
 
 /* --- the properties ---------------------------------------------------------------------- */
 
+/* One member without a version may hold the others, for as long as that is to be. */
 static bool is_as_declared(const struct status *s)
 {
-	return !s->summary[STATE_PENDING] && !s->held_count;
+	for (size_t i = 0; i < s->object_count; i++)
+		if (s->objects[i].condition.state == STATE_PENDING &&
+		    !str_eq(s->objects[i].condition.reason, REASON_CHAIN_HELD))
+			return false;
+	return !s->held_count;
 }
 
 static void check_applied_plan_is_empty(uint64_t seed)
@@ -147,9 +152,35 @@ static void check_applied_plan_is_empty(uint64_t seed)
 	world_done(&w);
 }
 
+static bool has_foreign_member(const struct status *s, const char *interface)
+{
+	for (size_t i = 0; i < s->chain_count; i++)
+		for (size_t k = 0; k < s->chains[i].member_count; k++)
+			if (str_eq(s->chains[i].interface, interface) &&
+			    s->chains[i].mechanism == MECHANISM_LIBXDP &&
+			    !s->chains[i].members[k].ours)
+				return true;
+	return false;
+}
+
+/* The chain of the interface stays as it is, whatever that is. */
+static bool is_stopped(const struct status *s, const struct status_attachment *at)
+{
+	const struct condition_status *c = &at->condition;
+
+	return str_eq(c->reason, REASON_CHAIN_HELD) ||
+	       str_eq(c->reason, REASON_LIBXDP_TOO_MANY_MEMBERS) ||
+	       (c->state == STATE_BLOCKED && has_foreign_member(s, at->interface));
+}
+
 /* A declaration that cannot be fulfilled leaves in force what was there before. */
 static bool is_fulfilled(const struct status *s)
 {
+	for (size_t i = 0; i < s->object_count; i++)
+		for (size_t k = 0; k < s->objects[i].program_count; k++)
+			for (size_t n = 0; n < s->objects[i].programs[k].attachment_count; n++)
+				if (is_stopped(s, &s->objects[i].programs[k].attachments[n]))
+					return false;
 	for (size_t i = 0; i < s->object_count; i++) {
 		const struct condition_status *c = &s->objects[i].condition;
 		bool absent =
