@@ -211,16 +211,18 @@ static void render_chains(const json_t *list, struct strbuf *out)
 	table_cell(&t, "PROGRAMS");
 	table_cell(&t, "REASON");
 	json_array_foreach(list, i, c) {
-		cleanup(strbuf_done) struct strbuf members = { 0 }, why = { 0 };
+		cleanup(strbuf_done) struct strbuf where = { 0 }, members = { 0 }, why = { 0 };
 
-		if (!has_value(c, "mechanism_reason") &&
-		    !count_foreign(json_object_get(c, "members")))
+		/* At tc every program has a link of its own, so others there are nothing special. */
+		if (is_tc(c) || (!has_value(c, "mechanism_reason") &&
+				 !count_foreign(json_object_get(c, "members"))))
 			continue;
 		add_members(&members, json_object_get(c, "members"));
 		strbuf_add(&why, get_text(c, "mechanism_reason"));
 		if (why.len)
 			strbuf_addf(&why, ": %s", get_text(c, "mechanism_message"));
-		table_cell(&t, get_text(c, "interface"));
+		add_interface(&where, c);
+		table_cell(&t, strbuf_get(&where));
 		table_cell(&t, get_text(c, "mechanism"));
 		table_cell(&t, strbuf_get(&members));
 		table_cell(&t, strbuf_get(&why));

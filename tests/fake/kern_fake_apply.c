@@ -569,7 +569,8 @@ static void netns_forget(struct kern_fake *k, const struct op *op)
 	for (size_t i = 0; i < k->interfaces.n; i++) {
 		const struct fake_program *p = fake_find_program(k, k->interfaces.v[i].o.xdp_id);
 
-		if (p && p->ours && str_eq(k->interfaces.v[i].o.netns, op->netns.name))
+		if (fake_root_is_ours(k, &k->interfaces.v[i]) &&
+		    str_eq(k->interfaces.v[i].o.netns, op->netns.name))
 			fake_violation(k, "%s: %s of %s still runs there", describe(k, op), p->name,
 				       k->interfaces.v[i].o.name);
 	}

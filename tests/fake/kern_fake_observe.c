@@ -339,7 +339,7 @@ static void add_chain(const struct kern_fake *k, struct strbuf *b, const struct 
 	}
 }
 
-static bool is_ours(const struct kern_fake *k, const struct fake_interface *i)
+bool fake_root_is_ours(const struct kern_fake *k, const struct fake_interface *i)
 {
 	const struct fake_program *p = fake_find_program(k, i->o.xdp_id), *member;
 	const struct fake_chain *c = fake_find_chain(k, i->o.xdp_id);
@@ -475,7 +475,7 @@ const char *kern_fake_ours(struct kern_fake *k, struct arena *a)
 	for (size_t i = 0; i < k->protocol_pins.n; i++)
 		add_line(a, &l, stale_pins(k, a, &k->protocol_pins.v[i]));
 	for (size_t i = 0; i < k->interfaces.n; i++)
-		if (is_ours(k, &k->interfaces.v[i]))
+		if (fake_root_is_ours(k, &k->interfaces.v[i]))
 			*LIST_ADD(a, &l.list) = arena_printf(
 				a, "root %s %s", fake_label(a, &k->interfaces.v[i]),
 				kern_fake_chain(k, a, fake_label(a, &k->interfaces.v[i])));
@@ -522,7 +522,7 @@ const char *kern_fake_foreign(struct kern_fake *k, struct arena *a)
 			add_foreign_members(k, a, &l, o, c);
 			continue;
 		}
-		if (o->xdp_id && !is_ours(k, &k->interfaces.v[i]))
+		if (o->xdp_id && !fake_root_is_ours(k, &k->interfaces.v[i]))
 			*LIST_ADD(a, &l.list) = arena_printf(a, "root %s %u %u %d",
 							     o->netns ? o->netns : "", o->ifindex,
 							     o->xdp_id, o->xdp_mode);

@@ -183,6 +183,9 @@ bool fake_is_libxdp(const struct fake_chain *c);
 /* Neither ours nor something that stands in for it. */
 bool fake_is_foreign_member(const struct kern_fake *k, uint32_t id);
 struct fake_pins *fake_find_pins(const struct kern_fake *k, uint32_t ifindex, uint32_t id);
+
+/* A program of ours is the root, or something of ours is in the dispatcher that is. */
+bool fake_root_is_ours(const struct kern_fake *k, const struct fake_interface *i);
 /* At an interface of this index in any namespace: the directories do not tell them apart. */
 bool fake_runs_at(const struct kern_fake *k, uint32_t ifindex, uint32_t id);
 void fake_make_pins(struct kern_fake *k, uint32_t ifindex, const struct fake_chain *c);
