@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/str.h"
+#include "model/layout.h"
 #include "recon/recon.h"
 
 /* objects/INSTANCE/VERSION/maps, the deepest directory of the layout, counted from ours. */
@@ -28,6 +29,7 @@ struct watch_pins {
 	struct watch_target target;
 	struct inotify inotify;
 	const char *bpffs_dir;
+	char *protocol_dir; /* beside it: pins of libxdp's protocol, a directory for each dispatcher */
 	struct entry *entries; /* sorted by wd: the kernel hands them out in rising order */
 	size_t count;
 };
@@ -148,6 +150,8 @@ int watch_pins_new(const struct watch_target *t, const char *bpffs_dir, struct w
 
 	w->target = *t;
 	w->bpffs_dir = bpffs_dir;
+	w->protocol_dir = xasprintf("%.*s/" LAYOUT_PROTOCOL,
+				    (int)(strrchr(bpffs_dir, '/') - bpffs_dir), bpffs_dir);
 	r = inotify_start(&w->inotify, t->event, on_event, w, e);
 	if (r < 0) {
 		watch_pins_free(w);
@@ -163,6 +167,7 @@ void watch_pins_free(struct watch_pins *w)
 		return;
 	inotify_stop(&w->inotify);
 	entries_clear(w);
+	free(w->protocol_dir);
 	free(w);
 }
 
@@ -173,6 +178,7 @@ bool watch_pins_set(struct watch_pins *w, const struct string_list *shares)
 	for (size_t i = 0; i < w->count; i++)
 		w->entries[i].wanted = w->entries[i].depth >= 0;
 	any = tree_add(w, w->bpffs_dir, 0);
+	any |= tree_add(w, w->protocol_dir, TREE_DEPTH - 1);
 	for (size_t i = 0; i < shares->n; i++)
 		any |= entry_add(w, shares->v[i], -1, SHARE_CHANGES);
 	for (size_t i = w->count; i-- > 0;)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * Watches our pins: the directories below our directory on the bpffs and the directory of
- * each share. What we pin ourselves makes events too; they cost one more pass, which
+ * Watches our pins: the directories below our directory on the bpffs, those of libxdp's protocol
+ * beside it and the directory of each share. What we pin ourselves makes events too; they cost one more pass, which
  * finds nothing to do.
  */
 #pragma once

@@ -104,12 +104,32 @@ static void hash_number(struct hasher *h, uint32_t n)
 	hasher_add(h, bytes, sizeof(bytes));
 }
 
+static bool same_namespace(const struct chain *x, const struct chain *y)
+{
+	return netns_compare(x->interface->netns, y->interface->netns) == 0;
+}
+
+/*
+ * Pins of libxdp's protocol are named by the numbers of interface and dispatcher alone, so one dispatcher in
+ * two namespaces could have two interfaces meet in one directory.
+ */
+static bool may_share(const struct dispatcher *d, const struct chain *c)
+{
+	const struct chain *other = d->taker;
+
+	if (!other && d->users.n)
+		other = d->users.v[0];
+	return c->want != WANT_LIBXDP || !other || same_namespace(other, c);
+}
+
 static void hash_slots(struct hasher *h, const struct chain *c, bool with_versions)
 {
 	unsigned char head[] = { c->frags, (unsigned char)c->slot_count,
 				 (unsigned char)mechanism_of(c), (unsigned char)c->protocol };
 
 	hasher_add(h, head, sizeof(head));
+	if (c->want == WANT_LIBXDP && c->interface->netns)
+		hasher_add_field(h, c->interface->netns);
 	for (size_t i = 0; i < c->slot_count; i++) {
 		const struct slot *s = &c->slots[i];
 		struct meta_member m = meta_of(c, s);
@@ -263,6 +283,7 @@ static struct build *find_build(const struct planner *p, const struct chain *c)
 		if (b->hook == c->hook && b->slot_count == c->slot_count &&
 		    b->chain->frags == c->frags && b->chain->want == c->want &&
 		    b->chain->protocol == c->protocol &&
+		    (c->want != WANT_LIBXDP || same_namespace(b->chain, c)) &&
 		    slots_equal(b->slots, c->slots, c->slot_count))
 			return b;
 	}
@@ -340,13 +361,16 @@ static void choose_dispatcher(struct planner *p, struct chain *c)
 	const struct slot *unpinned = find_unpinned(c);
 	struct condition_status why;
 
-	if (c->live.kind == LIVE_CHAIN && dispatcher_fits(c->live.dispatcher, c))
+	if (c->live.kind == LIVE_CHAIN && dispatcher_fits(c->live.dispatcher, c) &&
+	    may_share(c->live.dispatcher, c))
 		c->dispatcher = c->live.dispatcher;
 	for (size_t i = 0; i < p->observed->chain_count && !c->dispatcher; i++)
-		if (dispatcher_fits(&p->dispatchers[i], c))
+		if (dispatcher_fits(&p->dispatchers[i], c) && may_share(&p->dispatchers[i], c))
 			c->dispatcher = &p->dispatchers[i];
-	if (c->dispatcher)
+	if (c->dispatcher) {
+		c->dispatcher->taker = c;
 		return;
+	}
 	if (unpinned) {
 		condition_set(
 			&why, STATE_PENDING, REASON_CHAIN_HELD,

@@ -161,6 +161,7 @@ struct dispatcher {
 	struct live_member *members; /* by slot */
 	size_t member_count;
 	LIST(struct chain *) users; /* interfaces that run it */
+	const struct chain *taker;  /* the last that is to run it, if it was looked at yet */
 	const struct slot *slots;   /* after the edits of this plan; NULL: as observed */
 	LIST(struct draft *) edits;
 	LIST(struct draft *) leaving; /* what takes it away where no chain's root does */
