@@ -303,6 +303,11 @@ status_value() {
 	ctl status --json | jq -r "$1"
 }
 
+# kernel_before VERSION: for what no feature of the daemon tells; a distribution may have it earlier.
+kernel_before() {
+	[ "$(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1)" != "$1" ]
+}
+
 # feature NAME KEY: what this kernel is found able to do; the keys are available and detail.
 feature() {
 	ctl features --json | jq -r ".features[] | select(.name == \"$1\") | .$2"
