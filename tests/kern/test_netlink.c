@@ -194,7 +194,7 @@ static void a_driver_without_xdp_gets_generic_mode_and_a_note(void **state)
 	op.root.expected_id = w.one;
 	op.root.expected_mode = XDP_GENERIC;
 	op.root.detach_first = true;
-	apply_fails(&op, 0, "AttachRefused", FAILURE_KERNEL, "old root was put back");
+	apply_fails(&op, 0, "OffloadRefused", FAILURE_KERNEL, "old root was put back");
 	expect_root(op.root.ifindex, w.one, XDP_GENERIC);
 }
 
@@ -228,7 +228,7 @@ static void a_change_of_mode_detaches_first(void **state)
 	expect_root(w.veth, w.two, XDP_GENERIC);
 	op.root.expected_id = w.two;
 	op.root.mode = XDP_MODE_OFFLOAD;
-	apply_fails(&op, 0, "AttachRefused", FAILURE_KERNEL, "old root was put back");
+	apply_fails(&op, 0, "OffloadRefused", FAILURE_KERNEL, "old root was put back");
 	expect_root(w.veth, w.two, XDP_GENERIC);
 }
 
@@ -492,7 +492,7 @@ static void a_link_is_put_back_when_its_successor_is_refused(void **state)
 	op.root.link_id = only_link().id;
 	op.root.mode = XDP_MODE_OFFLOAD;
 	op.root.detach_first = true;
-	apply_fails(&op, 0, "AttachRefused", FAILURE_KERNEL, "old root was put back");
+	apply_fails(&op, 0, "OffloadRefused", FAILURE_KERNEL, "old root was put back");
 	assert_int_equal(only_link().program_id, w.one);
 	assert_int_equal(access(below("links/%u", only_link().id), F_OK), 0);
 	expect_root(w.veth, w.one, XDP_DRIVER);
