@@ -168,7 +168,9 @@ static bool is_stopped(const struct status *s, const struct status_attachment *a
 {
 	const struct condition_status *c = &at->condition;
 
+	/* A program that has no form for the chain may be the one that holds it. */
 	return str_eq(c->reason, REASON_CHAIN_HELD) ||
+	       str_eq(c->reason, REASON_PROGRAM_WITHOUT_BTF) ||
 	       str_eq(c->reason, REASON_LIBXDP_TOO_MANY_MEMBERS) ||
 	       (c->state == STATE_BLOCKED && has_foreign_member(s, at->interface));
 }
