@@ -162,6 +162,7 @@ static void observe_members(struct view *v, const struct libxdp_config *config,
 		m->priority = config->slots[i].priority;
 		m->actions = config->slots[i].actions;
 		m->flags = config->slots[i].flags;
+		m->required = config->slots[i].required;
 		if (there)
 			observe_member(v, directory, i, m);
 		add_own_pins(v, chain, m, i);
@@ -224,6 +225,7 @@ static int observe_dispatch(struct view *v, const struct observed_interface *i,
 	d->frags = config.frags;
 	d->devbound = config.devbound;
 	d->ours = config.tag == libxdp_tag(v->c);
+	d->bpfshare = config.tag != 0;
 	p->ours = p->ours || (d->ours && !observed_find_chain(v->o, p->id));
 	observe_members(v, &config, d);
 	return 0;

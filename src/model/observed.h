@@ -66,7 +66,8 @@ struct observed_dispatch_member {
 	char tag[17];
 	uint32_t priority, actions, flags; /* actions without bit 31 */
 	bool linked;                       /* the pin of its link is there as well */
-	bool ours; /* carries our mark, and so was loaded by us even if our pin is gone */
+	bool required; /* drops where nothing runs: told by dispatchers of bpfshare alone */
+	bool ours;     /* carries our mark, and so was loaded by us even if our pin is gone */
 };
 
 /* What libxdp's protocol tells of an interface whose root is a dispatcher by it, whoever built that. */
@@ -77,7 +78,8 @@ struct observed_dispatch {
 	uint32_t version;  /* of the structure: 1, 2, 3, … */
 	const char *fault; /* why it cannot be joined (sentence); NULL: it can */
 	bool frags, devbound;
-	bool ours;                                /* carries the mark of our directories */
+	bool ours;     /* carries the mark of our directories */
+	bool bpfshare; /* carries that of some daemon of bpfshare, perhaps another one */
 	struct observed_dispatch_member *members; /* by slot; of version 2 and 3 without a fault */
 	size_t member_count;
 };

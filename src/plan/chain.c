@@ -201,6 +201,7 @@ static struct slot foreign_slot(const struct live_member *m)
 		.priority = m->priority,
 		.proceed_on = m->proceed_on,
 		.foreign = true,
+		.required = m->required,
 		.frags = m->frags,
 		.live = m,
 	};

@@ -361,6 +361,9 @@ static void choose_dispatcher(struct planner *p, struct chain *c)
 	const struct slot *unpinned = find_unpinned(c);
 	struct condition_status why;
 
+	c->suffices = protocol_suffices(c);
+	if (c->suffices)
+		return;
 	if (c->live.kind == LIVE_CHAIN && dispatcher_fits(c->live.dispatcher, c) &&
 	    may_share(c->live.dispatcher, c))
 		c->dispatcher = c->live.dispatcher;

@@ -210,6 +210,7 @@ struct chain {
 	const char *mechanism_reason, *mechanism_message;
 	bool reordered; /* members that stay change places */
 	const char *signature;
+	bool suffices; /* another daemon's dispatcher is there and does all that is wanted */
 	struct dispatcher *dispatcher; /* the target: one that is there, … */
 	struct build *build;           /* … or one to be built; neither: slots[0] */
 	struct draft *root;            /* swaps, attaches or clears the root */
@@ -448,6 +449,7 @@ bool live_has_foreign(const struct live *l);
 const char *protocol_foreign_names(struct arena *a, const struct live *l);
 /* Pins of the protocol that are missing; stale ones, once it is known which chains go. */
 void protocol_pins_make(struct planner *p);
+bool protocol_suffices(const struct chain *c);
 void protocol_pins_remove(struct planner *p);
 /* Nothing of ours is in it, and those who run it can do without us. */
 bool protocol_hands_over(const struct dispatcher *d);
@@ -519,6 +521,8 @@ const char *slots_hash(const struct chain *c, struct arena *a);
 void roots_plan(struct planner *p);
 /* What differs between what runs and what is wanted, in words. */
 const char *chain_explain(struct planner *p, const struct chain *c);
+/* What is there cannot be swapped: another mode, or a root by netlink for one on a link. */
+bool chain_takes_detach(const struct chain *c);
 /* Whether a member that runs is still wanted, be it in another version or instance of its object. */
 bool chain_keeps(const struct chain *c, const struct live_member *m);
 void attachments_settle(struct planner *p);

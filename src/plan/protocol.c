@@ -34,6 +34,7 @@ static struct live_member live_member(const struct planner *p,
 		.id = m->id,
 		.priority = m->priority,
 		.proceed_on = m->actions,
+		.required = m->required,
 		.frags = m->flags & BPF_F_XDP_HAS_FRAGS,
 	};
 
@@ -94,6 +95,30 @@ const char *protocol_foreign_names(struct arena *a, const struct live *l)
 			text = arena_printf(a, "%s%s%s (id %u)", text ? text : "", text ? ", " : "",
 					    l->members[i].program, l->members[i].foreign_id);
 	return text ? text : "";
+}
+
+static bool member_fits(const struct observed_dispatch_member *m, const struct slot *s)
+{
+	return !s->load && s->id && m->id == s->id && m->linked && m->actions == s->proceed_on &&
+	       m->required == s->required;
+}
+
+/*
+ * A dispatcher by another daemon of bpfshare follows our rule of verdicts. Where it is what we would build
+ * ourselves, it stays: two that each insisted on their own would replace each other for ever.
+ */
+bool protocol_suffices(const struct chain *c)
+{
+	const struct observed_dispatch *d = c->live.dispatch;
+
+	if (c->want != WANT_LIBXDP || c->live.kind != LIVE_PROTOCOL || !d || !d->bpfshare ||
+	    d->ours || d->version != c->protocol || d->frags != c->frags ||
+	    d->member_count != c->slot_count || chain_takes_detach(c))
+		return false;
+	for (size_t i = 0; i < c->slot_count; i++)
+		if (!member_fits(&d->members[i], &c->slots[i]))
+			return false;
+	return true;
 }
 
 /* --- pins ----------------------------------------------------------------------------------- */

@@ -38,11 +38,11 @@ static bool root_is_wanted(const struct chain *c)
 	if (c->want == WANT_DIRECT)
 		return c->live.kind == LIVE_DIRECT && !c->slots[0].load &&
 		       c->slots[0].id == c->interface->xdp_id;
-	return c->live.kind == LIVE_CHAIN && c->dispatcher == c->live.dispatcher;
+	return c->suffices || (c->live.kind == LIVE_CHAIN && c->dispatcher == c->live.dispatcher);
 }
 
 /* What cannot be swapped: another mode, or a root by netlink for one on a link. */
-static bool takes_detach(const struct chain *c)
+bool chain_takes_detach(const struct chain *c)
 {
 	if (c->live.kind == LIVE_NONE)
 		return false;
@@ -280,7 +280,7 @@ static void root_set(struct planner *p, struct chain *c)
 		c->failure = c->build->failure;
 		return;
 	}
-	if (takes_detach(c) && detach_plan(p, c))
+	if (chain_takes_detach(c) && detach_plan(p, c))
 		return;
 	if (root_is_wanted(c))
 		return;
@@ -376,8 +376,8 @@ static void attachment_settle(struct planner *p, struct attachment *at)
 					   explain_detach(p, c)));
 		return;
 	}
-	if (at->slot && slot_is_running(at->slot) && !c->reordered && !takes_detach(c) &&
-	    c->live.kind != LIVE_PROTOCOL && !c->pins_failure) {
+	if (at->slot && slot_is_running(at->slot) && !c->reordered && !chain_takes_detach(c) &&
+	    (c->live.kind != LIVE_PROTOCOL || c->suffices) && !c->pins_failure) {
 		attachment_ready(p, at);
 		return;
 	}

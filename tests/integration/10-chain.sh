@@ -3,6 +3,7 @@
 # Chains: order by what each program saw of one packet, verdicts, and edits of a live chain.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+force_mechanism tailcall
 sandbox "$@"
 
 interface v0 p0

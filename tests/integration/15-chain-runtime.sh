@@ -4,10 +4,10 @@
 # dispatchers, slots, maps.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+force_mechanism tailcall
 sandbox "$@"
 
-echo 'resync_s: 86400' >"$work/bpfshared.yaml"
-echo 'labels: {role: edge}' >>"$work/bpfshared.yaml"
+daemon_settings 'resync_s: 86400' 'labels: {role: edge}'
 for i in 0 1 2; do interface "v$i" "p$i"; done
 
 dispatcher() { # INTERFACE

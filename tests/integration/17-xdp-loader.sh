@@ -167,7 +167,7 @@ ip link set dev v0 xdp obj "$foreign" sec xdp 2>/dev/null ||
 if [ -n "$(root_of v0)" ]; then
 	member m1 1 10 v0
 	refuse 124 "a program without a dispatcher is not joined" ctl wait --timeout 2
-	matches "and named" 'ForeignProgram.*xdp_packet_counte' "$(ctl status)"
+	matches "and named" 'ForeignProgram.*xdp_packet_coun' "$(ctl status)"
 	ip link set dev v0 xdp off
 	check "once it is gone ours attach" converge
 else

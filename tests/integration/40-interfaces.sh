@@ -3,9 +3,10 @@
 # Interfaces that come and go, with the resync switched off: events alone must do it.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+force_mechanism tailcall
 sandbox "$@"
 
-echo 'resync_s: 86400' >"$work/bpfshared.yaml"
+daemon_settings 'resync_s: 86400'
 member m1 1 10 'v*'
 member m2 2 20 v0
 daemon_start

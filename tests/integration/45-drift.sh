@@ -4,9 +4,10 @@
 # everything is made anew.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+force_mechanism tailcall
 sandbox "$@"
 
-echo 'resync_s: 86400' >"$work/bpfshared.yaml"
+daemon_settings 'resync_s: 86400'
 interface v0 p0
 interface v1 p1
 member m1 1 10 'v*'

@@ -4,6 +4,7 @@
 # before and after.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+force_mechanism tailcall
 sandbox "$@"
 
 export record=false # count only: the trace is small and its lock is slow

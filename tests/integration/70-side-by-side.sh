@@ -3,6 +3,7 @@
 # Two daemons with different directories: each sees the other as foreign and leaves it alone.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+force_mechanism tailcall
 sandbox "$@"
 
 interface v0 p0

@@ -3,6 +3,7 @@
 # Other people's programs, exclusive roots and changes of mode.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+force_mechanism tailcall
 sandbox "$@"
 
 foreign_on() {

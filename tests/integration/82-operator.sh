@@ -3,6 +3,7 @@
 # What an operator does by hand: check, plan, show, suspend, resume, purge, and their exit codes.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+force_mechanism tailcall
 sandbox "$@"
 
 interface v0 p0
