@@ -44,7 +44,7 @@ check_compiles() { # TREE
 		# shellcheck disable=SC2086 # a list of flags
 		words=$(printf '#include "%s"\n' "${header#"$1/src/"}" |
 			(cd "${abs_top_builddir:-.}" && $CC -std=gnu11 -fsyntax-only -Wall -Wextra -Werror \
-				-D_GNU_SOURCE -I"$1/src" ${TEST_CPPFLAGS:-} -x c - 2>&1)) ||
+				-D_GNU_SOURCE -I"$1/src" -I"$1" ${TEST_CPPFLAGS:-} -x c - 2>&1)) ||
 			printf '%s: does not compile on its own\n%s\n' "$header" "$words"
 	done
 }
