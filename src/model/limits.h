@@ -13,14 +13,14 @@
 #define LIMIT_PROGRAMS       1024               /* programs or maps of one ELF file */
 #define LIMIT_VARIABLE_BYTES (64 * 1024)        /* one global variable */
 #define LIMIT_DIAGS          100                /* messages kept for one file */
-#define LIMIT_CHAIN_TAILCALL 16          /* members of one chain; tail calls share a budget of 33 */
-#define LIMIT_CHAIN_LIBXDP   10          /* the protocol's own */
-#define LIMIT_CHAIN_TCX      63          /* one TCX list: BPF_MPROG_MAX, one of which the kernel keeps free */
+#define LIMIT_CHAIN_TAILCALL 16 /* members of one chain; tail calls share a budget of 33 */
+#define LIMIT_CHAIN_LIBXDP   10 /* the protocol's own */
+#define LIMIT_CHAIN_TCX      63 /* one TCX list: BPF_MPROG_MAX, one of which the kernel keeps free */
 /*
  * Our filters of clsact: a preference that neither people nor tools are likely to choose (automatic
  * ones go down from 49152), the same on all interfaces.
  */
-#define TC_FILTER_PRIORITY   0x7bf0
-#define TC_FILTER_HANDLE     1
-#define LIMIT_META_BYTES     (64 * 1024) /* payload of one metadata map */
-#define LIMIT_LOG_BYTES      (64 * 1024) /* kept end of one verifier log */
+#define TC_FILTER_PRIORITY 0x7bf0
+#define TC_FILTER_HANDLE   1
+#define LIMIT_META_BYTES   (64 * 1024) /* payload of one metadata map */
+#define LIMIT_LOG_BYTES    (64 * 1024) /* kept end of one verifier log */

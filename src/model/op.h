@@ -13,8 +13,8 @@
 enum op_kind {
 	OP_BPFFS_MOUNT,      /* mount a bpffs where there is none */
 	OP_DIRECTORY_CREATE, /* our directory on it */
-	OP_NETNS_RECORD,     /* the record that something of ours is in a namespace, found without one */
-	OP_OBJECT_LOAD,      /* load, pin programs and maps, metadata last */
+	OP_NETNS_RECORD, /* the record that something of ours is in a namespace, found without one */
+	OP_OBJECT_LOAD,  /* load, pin programs and maps, metadata last */
 	OP_EXTENSION_LOAD, /* load functions of a loaded object as freplace programs, with its maps */
 	OP_CHAIN_BUILD,    /* dispatcher, filled array or links, pins, metadata last */
 	OP_SLOT_SET,       /* one slot of a live array, or one link of a live libxdp dispatcher */

@@ -36,7 +36,7 @@ member m1 1 10 's[0-9]*'
 member m2 2 20 's[0-9]*'
 daemon_start
 check "converged on none" converge
-batch 'link add s%d type veth peer name q%d' 1 $count
+batch 'link add s%d type veth peer name q%d' 1 "$count"
 check "$count appear" until_true 120 roots_are "$count 1"
 equal "which is one directory" 1 "$(find "$bpffs/chains" -mindepth 1 -maxdepth 1 | wc -l)"
 check "and nothing else has a root" others_are_bare
@@ -45,7 +45,7 @@ check "and nothing else has a root" others_are_bare
 half=$((count / 2)) quarter=$((count / 4))
 batch 'link del s%d' 1 $half &
 batch 'link set s%d name t%d' $((half + 1)) $((half + quarter)) &
-batch 'link set dev s%d xdp off' $((half + quarter + 1)) $count &
+batch 'link set dev s%d xdp off' $((half + quarter + 1)) "$count" &
 wait -n; wait -n; wait -n
 batch 'link add s%d type veth peer name q%d' 1 $quarter
 batch 'link del s%d' 1 $quarter
@@ -54,10 +54,10 @@ batch 'link set t%d name s%d' $((half + 1)) $((half + quarter))
 check "after a storm $count are as declared" until_true 120 roots_are "$count 1"
 check "and nothing else is" others_are_bare
 check "converged" converge
-equal "the daemon counts the same" $count "$(status_value '.chains | length')"
+equal "the daemon counts the same" "$count" "$(status_value '.chains | length')"
 equal "all of two members" "[2]" "$(status_value '[.chains[].members | length] | unique | tostring')"
 
-batch 'link del s%d' 1 $count
+batch 'link del s%d' 1 "$count"
 check "all go" until_true 60 eval '[ "$(status_value ".chains | length")" = 0 ]'
 check "converged" converge
 equal "no chain is left" "" "$(ls "$bpffs/chains")"
