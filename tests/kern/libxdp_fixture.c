@@ -13,12 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/macros.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "kern/context.h"
+#include "kern/libxdp.h"
 #include "kern/pin.h"
 #include "model/layout.h"
 
@@ -62,6 +64,15 @@ void load_extended(const char *name, uint32_t id, uint32_t verdict)
 	apply_fine(&op);
 }
 
+const char *const abc[3] = { "a", "b", "c" };
+
+void load_abc(void)
+{
+	load_extended("a", 1, XDP_PASS);
+	load_extended("b", 2, XDP_PASS);
+	load_extended("c", 3, XDP_PASS);
+}
+
 uint32_t extension_id(const char *instance)
 {
 	return pinned_program(
@@ -93,6 +104,19 @@ uint32_t libxdp_build(const struct op *op)
 	}
 	assert_int_not_equal(newest, 0);
 	return newest;
+}
+
+const struct observed_chain *find_chain(uint32_t id)
+{
+	struct observed *o = arena_new_of(fixture.a, struct observed);
+
+	*o = observe();
+	return observed_find_chain(o, id);
+}
+
+struct op chain_removal(uint32_t id)
+{
+	return (struct op){ .kind = OP_CHAIN_REMOVE, .key = "test", .chain = { .id = id } };
 }
 
 const char *protocol_path(const char *fmt, ...)
@@ -190,4 +214,25 @@ size_t read_config(uint32_t chain, unsigned char *bytes, size_t size)
 	/* Frozen: what the verifier took for constants stays as it is. */
 	assert_int_equal(bpf_map_update_elem(map, &key, bytes, BPF_ANY), -EPERM);
 	return map_info.value_size;
+}
+
+void cut_slot(uint32_t chain, uint32_t slot, size_t slot_count)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	const char *pin = below("chains/%u/link-%u", chain, slot);
+	cleanup(closep) int dispatcher = bpf_prog_get_fd_by_id(chain);
+	cleanup(closep) int program = bpf_prog_get_fd_by_id(pinned_link(pin));
+
+	assert_true(dispatcher >= 0 && program >= 0);
+	assert_int_equal(unlink(pin), 0);
+	for (int i = 0; i < 10000; i++) {
+		cleanup(closep) int fd = -1;
+
+		/* The place is free once it can be taken, and free again as soon as this is closed. */
+		if (libxdp_attach(program, dispatcher, libxdp_target(fixture.a, slot, slot_count),
+				  &fd, NULL) == 0)
+			return;
+		(void)nanosleep(&pause, NULL);
+	}
+	fail_msg("slot %u of chain %u is not let go", slot, chain);
 }

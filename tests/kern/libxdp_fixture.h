@@ -10,6 +10,9 @@ bool libxdp_can_be_tested(void);
 
 /* load_member(), and its program in the form that a dispatcher takes. */
 void load_extended(const char *name, uint32_t id, uint32_t verdict);
+/* Members a, b and c, which trace 1, 2 and 3 and pass. */
+extern const char *const abc[3];
+void load_abc(void);
 uint32_t extension_id(const char *instance);
 struct op extension_op(struct object_decl *decl, const char *version, const char *const *programs);
 
@@ -17,6 +20,13 @@ struct op extension_op(struct object_decl *decl, const char *version, const char
 struct op libxdp_op(const char *signature, const char *const *instances, size_t n);
 /* Builds it; yields the dispatcher's id without an observation, after which the daemon holds links. */
 uint32_t libxdp_build(const struct op *op);
+
+/* In a new observation; NULL: there is none. */
+const struct observed_chain *find_chain(uint32_t id);
+struct op chain_removal(uint32_t id);
+
+/* Takes the last pin of a slot's link away, and waits until its program has left the dispatcher. */
+void cut_slot(uint32_t chain, uint32_t slot, size_t slot_count);
 
 /* A path below xdp of the bpffs. */
 const char *protocol_path(const char *fmt, ...) printf_like(1, 2);

@@ -23,8 +23,6 @@
 #include "libxdp_fixture.h"
 #include "model/layout.h"
 
-static const char *const abc[] = { "a", "b", "c" };
-
 static const struct observed_dispatch *find(uint32_t ifindex)
 {
 	struct observed *o = arena_new_of(fixture.a, struct observed);
