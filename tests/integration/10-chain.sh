@@ -47,7 +47,7 @@ send p0 1
 equal "its program is gone" "2 1" "$(trace_last)"
 check "and so is its directory" test ! -e "$bpffs/objects/m3"
 
-refuse 0 "a second pass plans nothing" ctl plan --conf-dir "$conf" --bpffs "$bpffs"
+refuse 0 "a second pass plans nothing" ctl plan --config "$work/bpfshared.yaml" --conf-dir "$conf" --bpffs "$bpffs"
 
 sixteen="4 5 6 7 8 9 10 2 11 12 13 14 15 16 17 1" # at equal priority by name: m10, m2
 for i in $(seq 4 17); do member "m$i" "$i" "$i" v0; done

@@ -50,7 +50,15 @@ bad "another content than declared" 'Sha256Mismatch' < <(object test_trace.bpf.o
 bad "two owners of a name" 'm1.yaml' < <(printf 'objects:\n  m1:\n    file: test_trace.bpf.o\n')
 bad "a cycle of constraints" 'OrderCycle.*(a/xdp_trace.*b/xdp_trace|b/xdp_trace.*a/xdp_trace)' < <(printf 'objects:\n  a: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{xdp: {interface: v1}, before: [b/xdp_trace]}]}}}\n  b: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{xdp: {interface: v1}, before: [a/xdp_trace]}]}}}\n')
 bad "an XSKMAP on two interfaces" 'PerDeviceMap.*instances: interface' < <(printf 'objects: {bad: {file: xsk_redirect.bpf.o, programs: {xdp_xsk_redirect: {attach: [{xdp: {interface: "v*"}}]}}}}\n')
-bad "a hook of a later version" 'not supported by this version' < <(printf 'objects: {bad: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{tc: {interface: v1}}]}}}}\n')
+bad "a hook of a later version" 'not supported by this version' < <(printf 'objects: {bad: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [{tracepoint: sched/sched_switch}]}}}}\n')
+at() { # ATTACHMENT
+	printf 'objects: {bad: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: [%s]}}}}\n' "$1"
+}
+bad "tc without a direction" "'direction' is missing" < <(at '{tc: {interface: v1}}')
+bad "an XDP program at tc" 'WrongProgramType.*xdp_trace' < <(at '{tc: {interface: v1, direction: ingress}}')
+bad "a verdict of the other hook" "'shot' is a verdict of the hook tc" < <(at '{xdp: {interface: v1}, proceed_on: [shot]}')
+bad "a priority out of range" '65535' < <(at '{xdp: {interface: v1}, priority: 65536}')
+bad "a namespace for a set" 'netns' < <(at '{xdp: {interface: "@set", netns: blue}}')
 bad "no such group" 'NoSuchGroup' < <(printf 'shares: {bad: {maps: [m1/packets], targets: [{bpffs: {group: no-such-group-here}}]}}\n')
 bad "a share of a map that is not there" 'NoSuchMap' < <(printf 'shares: {bad: {maps: [m1/nothing], targets: [{bpffs: {}}]}}\n')
 bad "an unquoted mode" 'quote' < <(printf 'shares: {bad: {maps: [m1/packets], targets: [{bpffs: {mode: 0750}}]}}\n')

@@ -16,9 +16,9 @@ check "check needs no root" as_user 65534 65534 "$builddir/bpfsharectl" check "$
 echo 'objects: {m2: {file: test_trace.bpf.o, programs: {xdp_tracee: {}}}}' >"$conf/m2.yaml"
 refuse 1 "a function that is not there" ctl check "$conf"
 matches "is found, with a guess" "m2.yaml:1:.*xdp_tracee.*xdp_trace" "$(ctl check "$conf" 2>&1 | tr '\n' ' ')"
-refuse 1 "plan says that the configuration has errors" ctl plan --conf-dir "$conf" --bpffs "$bpffs"
+refuse 1 "plan says that the configuration has errors" ctl plan --config "$work/bpfshared.yaml" --conf-dir "$conf" --bpffs "$bpffs"
 check "and what the rest asks for" jq -e '.errors == 1 and (.operations | length) > 0' \
-	<<<"$(ctl plan --json --conf-dir "$conf" --bpffs "$bpffs" 2>/dev/null)"
+	<<<"$(ctl plan --json --config "$work/bpfshared.yaml" --conf-dir "$conf" --bpffs "$bpffs" 2>/dev/null)"
 rm "$conf/m2.yaml"
 ln -s /etc/hostname "$conf/out.yaml"
 refuse 1 "a link that the daemon refuses" ctl check "$conf/out.yaml"
@@ -41,11 +41,11 @@ refuse 64 "a generation is hexadecimal" ctl wait --generation XYZ
 refuse 64 "and not longer than a hash" ctl wait --generation "$(printf '%065d' 0)"
 refuse 64 "suspended for more than ten years" ctl suspend --for 87601h
 
-refuse 2 "plan says that something is to do" ctl plan --conf-dir "$conf" --bpffs "$bpffs"
+refuse 2 "plan says that something is to do" ctl plan --config "$work/bpfshared.yaml" --conf-dir "$conf" --bpffs "$bpffs"
 equal "and does nothing" "" "$(root_of v0)"
 check "--once does it" once
 check "attached" has_root v0
-refuse 0 "plan is empty" ctl plan --conf-dir "$conf" --bpffs "$bpffs"
+refuse 0 "plan is empty" ctl plan --config "$work/bpfshared.yaml" --conf-dir "$conf" --bpffs "$bpffs"
 daemon_start
 check "the daemon adopts it" converge
 matches "show draws the chain" 'm1/xdp_trace' "$(ctl show v0)"
