@@ -180,6 +180,27 @@ static void share_paths(const struct status *s, struct arena *a, struct string_l
 	*ret = (struct string_list){ list.v, list.n };
 }
 
+static bool program_is_for_tc(const struct program_decl *p)
+{
+	for (size_t i = 0; i < p->attach_count; i++)
+		if (p->attach[i].hook == HOOK_TC)
+			return true;
+	return false;
+}
+
+/* Declared, or there still. */
+static bool uses_tc(const struct generation *g, const struct status *s)
+{
+	for (size_t i = 0; s && i < s->chain_count; i++)
+		if (s->chains[i].hook == HOOK_TC)
+			return true;
+	for (size_t i = 0; g && i < g->desired.object_count; i++)
+		for (size_t k = 0; k < g->desired.objects[i].program_count; k++)
+			if (program_is_for_tc(&g->desired.objects[i].programs[k]))
+				return true;
+	return false;
+}
+
 /* What is watched only now may have changed between the look at it and the watch: look again. */
 static void watch_follow(struct manager *m)
 {
@@ -190,6 +211,7 @@ static void watch_follow(struct manager *m)
 	const struct observed_netns *netns;
 	struct string_list shares;
 	size_t netns_count;
+	bool tc = uses_tc(g, recon_status(m->engine->recon));
 
 	if (g) {
 		want.desired = &g->desired;
@@ -203,7 +225,9 @@ static void watch_follow(struct manager *m)
 	if (watch_pins_set(m->pins, &shares))
 		manager_request(m, RECON_DIRTY_KERNEL);
 	netns = recon_netns(m->engine->recon, &netns_count);
-	if (watch_netns_set(m->netns, netns, netns_count))
+	if (watch_netns_set(m->netns, netns, netns_count, tc))
+		manager_request(m, RECON_DIRTY_KERNEL);
+	if (watch_links_set_tc(m->links, tc))
 		manager_request(m, RECON_DIRTY_KERNEL);
 }
 

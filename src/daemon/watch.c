@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <stdalign.h>
 #include <stdio.h>
@@ -27,13 +28,45 @@ struct watch_links {
 	struct watch_target target;
 	struct mnl_socket *socket;
 	sd_event_source *source;
+	bool tc;
 };
 
+/* Everything else (the queues of a busy node, say) is nothing of ours. */
+static bool is_of_clsact(const struct nlmsghdr *message)
+{
+	const struct tcmsg *t = mnl_nlmsg_get_payload(message);
+
+	return mnl_nlmsg_get_payload_len(message) >= sizeof(*t) &&
+	       (t->tcm_ifindex == (int)TCM_IFINDEX_MAGIC_BLOCK ||
+		TC_H_MAJ(t->tcm_parent) == TC_H_MAJ(TC_H_CLSACT));
+}
+
+/*
+ * Only what goes can free a place: what comes must not make retries, since an attempt of ours may be
+ * what it comes from. A new qdisc as such changes nothing for us, and older kernels also tell all of
+ * a qdisc that somebody, such as the executor, has only asked for.
+ */
 static int on_message(const struct nlmsghdr *message, void *arg)
 {
-	bool *any = arg;
+	unsigned int *dirty = arg;
 
-	*any |= message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK;
+	switch (message->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		*dirty |= RECON_DIRTY_KERNEL | RECON_DIRTY_FOREIGN;
+		break;
+	case RTM_NEWTFILTER:
+		if (is_of_clsact(message))
+			*dirty |= RECON_DIRTY_KERNEL;
+		break;
+	case RTM_DELTFILTER:
+	case RTM_DELQDISC:
+		if (is_of_clsact(message))
+			*dirty |= RECON_DIRTY_KERNEL | RECON_DIRTY_FOREIGN;
+		break;
+	default:
+		break;
+	}
 	return MNL_CB_OK;
 }
 
@@ -41,7 +74,8 @@ static int on_links(sd_event_source *source, int fd, uint32_t events, void *arg)
 {
 	struct watch_links *w = arg;
 	alignas(struct nlmsghdr) char buffer[32768];
-	bool any = false, lost = false;
+	unsigned int dirty = 0;
+	bool lost = false;
 	ssize_t n;
 
 	(void)source;
@@ -53,14 +87,14 @@ static int on_links(sd_event_source *source, int fd, uint32_t events, void *arg)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		/* ENOBUFS, ENOSPC (cut message): whatever was in it is lost; another error may not go away. */
-		lost |= n < 0 || mnl_cb_run(buffer, (size_t)n, 0, 0, on_message, &any) < 0;
+		lost |= n < 0 || mnl_cb_run(buffer, (size_t)n, 0, 0, on_message, &dirty) < 0;
 		if (n < 0 && errno != ENOBUFS && errno != ENOSPC)
 			break;
 	}
 	if (lost)
 		changed(&w->target, RECON_DIRTY_KERNEL | RECON_DIRTY_FOREIGN | RECON_DIRTY_FILES);
-	else if (any)
-		changed(&w->target, RECON_DIRTY_KERNEL | RECON_DIRTY_FOREIGN);
+	else if (dirty)
+		changed(&w->target, dirty);
 	return 0;
 }
 
@@ -88,6 +122,23 @@ int watch_links_new(const struct watch_target *t, struct watch_links **ret, stru
 	}
 	*ret = w;
 	return 0;
+}
+
+bool watch_links_set_tc(struct watch_links *w, bool wanted)
+{
+	int group = RTNLGRP_TC;
+
+	if (w->tc == wanted)
+		return false;
+	w->tc = wanted; /* also if that fails: to say so once */
+	if (mnl_socket_setsockopt(w->socket,
+				  wanted ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group,
+				  sizeof(group)) == 0)
+		return wanted;
+	log_warning(
+		"cannot watch the filters at tc, so changes there are found by the resync only: %s",
+		error_string(errno));
+	return false;
 }
 
 void watch_links_free(struct watch_links *w)

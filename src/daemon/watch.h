@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/inotify.h>
 #include <systemd/sd-event.h>
@@ -18,12 +19,17 @@ struct watch_target {
 	void *arg;
 };
 
-/* --- links: RTNLGRP_LINK of our network namespace --------------------------- */
+/* --- links: RTNLGRP_LINK of a network namespace, and RTNLGRP_TC on demand ------ */
 
 struct watch_links;
 
 int watch_links_new(const struct watch_target *t, struct watch_links **ret, struct error *e);
 void watch_links_free(struct watch_links *w);
+/*
+ * Filters and qdiscs of the kinds clsact and ingress as well, or not any more; of TCX lists the kernel
+ * tells nobody. True when they were not watched before: what happened until now needs a look.
+ */
+bool watch_links_set_tc(struct watch_links *w, bool wanted);
 
 /* --- mounts: the mount table of our mount namespace -------------------------- */
 

@@ -282,7 +282,7 @@ void watch_netns_release(struct watch_netns *w)
 	}
 }
 
-bool watch_netns_set(struct watch_netns *w, const struct observed_netns *v, size_t n)
+bool watch_netns_set(struct watch_netns *w, const struct observed_netns *v, size_t n, bool tc)
 {
 	bool any = steps_set(w, v, n);
 
@@ -296,6 +296,7 @@ bool watch_netns_set(struct watch_netns *w, const struct observed_netns *v, size
 		entry = entry_get(w, v[i].name);
 		entry->wanted = true;
 		any |= entry_open(w, entry);
+		any |= entry->links && watch_links_set_tc(entry->links, tc);
 	}
 	for (size_t i = w->entry_count; i-- > 0;)
 		if (!w->entries[i].wanted)

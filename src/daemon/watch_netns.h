@@ -18,7 +18,7 @@ void watch_netns_free(struct watch_netns *w);
 void watch_netns_release(struct watch_netns *w);
 
 /*
- * Watches exactly these (as the last pass observed them). True when something is watched that was not
+ * Watches exactly these (as the last pass observed them), tc: with filters (watch_links_set_tc). True when something is watched that was not
  * before: what happened between the look at it and the watch needs another look.
  */
-bool watch_netns_set(struct watch_netns *w, const struct observed_netns *v, size_t n);
+bool watch_netns_set(struct watch_netns *w, const struct observed_netns *v, size_t n, bool tc);

@@ -62,7 +62,24 @@ others_filters() {
 			"$others/classifier_trace"
 }
 
+has_our_filter() {
+	tc filter show dev v0 ingress pref 31728 | grep -q bpfshare:
+}
+
+wakeups() {
+	awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$daemon_pid/status"
+}
+
+# Nobody asks and nothing happens: passes that make events for each other would be 20 in a second.
+is_idle() {
+	local before
+	before=$(wakeups)
+	sleep 1
+	[ $(($(wakeups) - before)) -le 3 ]
+}
+
 interface v0 p0
+daemon_settings 'resync_s: 86400'
 daemon_start
 if ! has_feature clsact && ! has_feature tcx; then
 	reason=$(ctl features --json | jq -r '.features[] | select(.name == "clsact") | .detail')
@@ -246,15 +263,20 @@ if has_feature clsact; then
 	equal "it runs" 1 "$(trace_last)"
 	equal "the status tells of all" "foreign tc_trace m1 foreign classifier_trac" "$(names_at ingress)"
 	tc filter del dev v0 ingress pref 31728
-	ctl reload >/dev/null
-	check "it is deleted by somebody and comes back" converge
+	check "it is deleted by somebody and comes back by the event" until_true 10 has_our_filter
 	send p0 1
 	equal "and runs" 1 "$(trace_last)"
+	tc filter replace dev v0 ingress pref 31728 handle 1 protocol all bpf da \
+		object-pinned "$others/tc_trace"
+	check "somebody's program in its place is seen" until_true 10 \
+		eval '[ "$(status_value ".objects[] | select(.name == \"m1\") | .reason")" = ForeignFilter ]'
+	tc filter del dev v0 ingress pref 31728
+	check "and once that is gone, ours is back" until_true 10 has_our_filter
 	tc qdisc del dev v0 clsact
-	ctl reload >/dev/null
-	check "so it does when the whole qdisc is deleted" converge
+	check "so it is when the whole qdisc is deleted" until_true 10 has_our_filter
 	send p0 1
 	equal "and runs again" 1 "$(trace_last)"
+	check "and no event of our own keeps the daemon at work" until_true 10 is_idle
 	check "they add theirs again" others_filters
 	rm "$conf/m1.yaml"
 	check "ours goes" converge
@@ -269,8 +291,8 @@ if has_feature clsact; then
 	send p0 1
 	equal "but its ingress serves" 1 "$(trace_last)"
 	tc qdisc del dev v0 ingress
-	ctl reload >/dev/null
-	check "with it away there is egress" converge
+	check "with it away there is egress" until_true 10 \
+		eval 'tc filter show dev v0 egress | grep -q bpfshare:'
 	leave v0 1
 	equal "which runs" 4 "$(trace_last)"
 	rm "$conf"/m[14].yaml
