@@ -322,23 +322,29 @@ static void clear_root(struct kern_linux *k, struct arena *a, const struct op *o
 	libxdp_swap_end(&swap, ret);
 }
 
+/* The program of an operation whose place is called where; a failure is in ret. */
+static int open_program(const char *pin, const char *where, int *ret_fd, struct op_result *ret)
+{
+	int r = pin ? pin_open(pin, ret_fd, &ret->error) :
+		      error_set(&ret->error, -ENOENT, "its chain was not built");
+
+	if (r < 0) {
+		error_prefix(&ret->error, r, "%s", where);
+		result_fail(ret, r);
+		ret->reason = "ProgramMissing";
+	}
+	return r;
+}
+
 static void set_root(struct kern_linux *k, struct arena *a, const struct op *op,
 		     struct op_result *ret)
 {
 	const struct op_root *o = &op->root;
 	const char *pin = find_pin(k, a, &o->program, o->chain_id, o->signature);
 	cleanup(closep) int fd = -1;
-	int r;
 
-	r = pin ? pin_open(pin, &fd, &ret->error) :
-		  error_set(&ret->error, -ENOENT, "its chain was not built");
-	if (r < 0) {
-		error_prefix(&ret->error, r, "root of %s", op->root.interface);
-		result_fail(ret, r);
-		ret->reason = "ProgramMissing";
-	} else {
+	if (open_program(pin, arena_printf(a, "root of %s", o->interface), &fd, ret) == 0)
 		attach_root(k, a, op, fd, ret);
-	}
 }
 
 static void set_tc(struct kern_linux *k, struct arena *a, const struct op *op,
@@ -347,17 +353,9 @@ static void set_tc(struct kern_linux *k, struct arena *a, const struct op *op,
 	const struct op_tc *o = &op->tc;
 	const char *pin = find_pin(k, a, &o->program, o->chain_id, o->signature);
 	cleanup(closep) int fd = -1;
-	int r;
 
-	r = pin ? pin_open(pin, &fd, &ret->error) :
-		  error_set(&ret->error, -ENOENT, "its chain was not built");
-	if (r < 0) {
-		error_prefix(&ret->error, r, "%s", tc_place_name(a, o));
-		result_fail(ret, r);
-		ret->reason = "ProgramMissing";
-		return;
-	}
-	tc_set(&k->context, a, op, fd, ret);
+	if (open_program(pin, tc_place_name(a, o), &fd, ret) == 0)
+		tc_set(&k->context, a, op, fd, ret);
 }
 
 static void apply_inside(struct kern_linux *k, struct arena *a, const struct op *op,

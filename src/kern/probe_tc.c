@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * The same check as probe_tailcall.c makes, for the dispatcher of tc. Filters are tried on
- * the loopback of a network namespace that ends with the child that made it: nothing else tells whether
+ * Filters are tried on the loopback of a network namespace that ends with the child that made it: nothing else tells whether
  * the modules of qdisc and filter are there (trying loads them, as the first filter would).
  */
 #include "kern/probe_tc.h"
 
 #include <errno.h>
-#include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <sched.h>
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "base/macros.h"
@@ -19,26 +16,21 @@
 #include "kern/child.h"
 #include "kern/clsact.h"
 #include "kern/dispatcher.h"
+#include "kern/probe_slots.h"
 #include "kern/verifier.h"
-
-#define SLOTS 3
 
 /* In every network namespace, a new one too. */
 #define LOOPBACK_IFINDEX 1
 
 #define UNKNOWN_VERDICT 42 /* of probe_unknown */
 
-enum member { EMPTY, NEXT, OK, SHOT, UNKNOWN, MEMBER_COUNT };
+enum member { EMPTY, NEXT, OK, SHOT, UNKNOWN };
 
 /*
  * Slot 0 passes NEXT and OK on, slot 1 only NEXT and must not be empty, slot 2 is the last. In this order
  * only the last step empties a slot, for which the kernel takes a grace period.
  */
-static const struct step {
-	enum member members[SLOTS];
-	int verdict;
-	const char *meaning;
-} steps[] = {
+static const struct probe_step steps[] = {
 	{ { EMPTY, EMPTY, EMPTY }, TC_ACT_SHOT, "an empty slot that must not be" },
 	{ { EMPTY, NEXT, EMPTY }, TC_ACT_UNSPEC, "a slot between two empty ones" },
 	{ { EMPTY, NEXT, SHOT }, TC_ACT_SHOT, "a last program that drops" },
@@ -52,7 +44,6 @@ static const struct step {
 struct check {
 	struct dispatcher dispatcher;
 	struct probe_tc_bpf *members;
-	enum member present[SLOTS];
 };
 
 static void check_done(struct check *c)
@@ -63,13 +54,13 @@ static void check_done(struct check *c)
 
 static bool load(struct arena *a, struct check *c, struct feature *f)
 {
-	struct meta_member members[SLOTS] = {
+	struct meta_member members[PROBE_SLOTS] = {
 		{ .proceed_on = 1u << (TC_ACT_UNSPEC + 1) | 1u << (TC_ACT_OK + 1) },
 		{ .proceed_on = TC_VERDICTS_DEFAULT, .required = true },
 	};
 	const struct meta_chain chain = { .hook = HOOK_TC,
 					  .members = members,
-					  .member_count = SLOTS };
+					  .member_count = PROBE_SLOTS };
 	struct op_result result = { 0 };
 
 	c->members = probe_tc_bpf__open();
@@ -81,66 +72,30 @@ static bool load(struct arena *a, struct check *c, struct feature *f)
 	    dispatcher_open(&c->dispatcher, &chain, false, &result.error) == 0 &&
 	    verifier_load(c->dispatcher.object, a, &result) == 0)
 		return true;
-	f->detail = arena_printf(a,
-				 "%s; chains need a kernel whose BPF JIT is on (sysctl "
-				 "net.core.bpf_jit_enable) and can tail-call from sub-programs",
-				 result.error.text);
+	f->detail = probe_slots_refused(a, &result);
 	return false;
-}
-
-static int set_slot(struct check *c, uint32_t slot, enum member member)
-{
-	struct bpf_program *const programs[MEMBER_COUNT] = {
-		[NEXT] = c->members->progs.probe_next,
-		[OK] = c->members->progs.probe_ok,
-		[SHOT] = c->members->progs.probe_shot,
-		[UNKNOWN] = c->members->progs.probe_unknown,
-	};
-	int array = bpf_map__fd(c->dispatcher.members), fd;
-
-	if (member == c->present[slot])
-		return 0;
-	c->present[slot] = member;
-	if (member == EMPTY)
-		return bpf_map_delete_elem(array, &slot);
-	fd = bpf_program__fd(programs[member]);
-	return bpf_map_update_elem(array, &slot, &fd, BPF_ANY);
-}
-
-static bool run(struct arena *a, struct check *c, const struct step *s, struct feature *f)
-{
-	unsigned char packet[ETH_ZLEN] = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet),
-		    .repeat = 1);
-	int r = 0;
-
-	for (uint32_t slot = 0; r == 0 && slot < SLOTS; slot++)
-		r = set_slot(c, slot, s->members[slot]);
-	if (r == 0)
-		r = bpf_prog_test_run_opts(bpf_program__fd(c->dispatcher.program), &opts);
-	if (r < 0) {
-		f->detail = arena_printf(a, "the self-check failed at %s: %s", s->meaning,
-					 error_string(r));
-		return false;
-	}
-	if ((int)opts.retval != s->verdict) {
-		f->detail = arena_printf(a,
-					 "the self-check failed at %s: the verdict is %d, not %d; "
-					 "this kernel does not hand on what members answer",
-					 s->meaning, (int)opts.retval, s->verdict);
-		return false;
-	}
-	return true;
 }
 
 bool probe_tc_tailcall(struct arena *a, struct feature *f)
 {
 	cleanup(check_done) struct check c = { 0 };
-	bool good = load(a, &c, f);
 
-	for (size_t i = 0; good && i < ARRAY_SIZE(steps); i++)
-		good = run(a, &c, &steps[i], f);
-	return good;
+	if (!load(a, &c, f))
+		return false;
+	return probe_slots_run(a,
+			       &(struct probe_slots){
+				       .dispatcher = bpf_program__fd(c.dispatcher.program),
+				       .array = bpf_map__fd(c.dispatcher.members),
+				       .members = {
+					       [NEXT] = bpf_program__fd(c.members->progs.probe_next),
+					       [OK] = bpf_program__fd(c.members->progs.probe_ok),
+					       [SHOT] = bpf_program__fd(c.members->progs.probe_shot),
+					       [UNKNOWN] = bpf_program__fd(c.members->progs.probe_unknown),
+				       },
+				       .steps = steps,
+				       .step_count = ARRAY_SIZE(steps),
+			       },
+			       f);
 }
 
 /* --- clsact --------------------------------------------------------------------- */
