@@ -89,6 +89,24 @@ static void explain(const struct cli *c, const json_t *status, const char *list,
 	}
 }
 
+/* An empty set hinders only where it is declared that it must not be empty. */
+static void explain_sets(const struct cli *c, const json_t *status)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "interfaces"), i, row) {
+		const char *state = json_string_value(json_object_get(row, "state"));
+		const char *message = json_string_value(json_object_get(row, "message"));
+		bool optional = json_is_true(json_object_get(row, "optional"));
+
+		if (hinders(c, state) || (!optional && str_eq(state, "waiting")))
+			(void)fprintf(stderr, "  interface set %s is %s%s%s\n",
+				      json_string_value(json_object_get(row, "name")), state,
+				      message ? ": " : "", message ? message : "");
+	}
+}
+
 static void explain_files(const json_t *status)
 {
 	const json_t *row;
@@ -116,7 +134,7 @@ static void explain_all(const struct cli *c)
 	explain_files(status);
 	explain(c, status, "objects", "object");
 	explain(c, status, "shares", "share");
-	explain(c, status, "interfaces", "interface set");
+	explain_sets(c, status);
 	if (json_array_size(json_object_get(status, "held")))
 		(void)fputs("  removals wait for 'bpfsharectl confirm'\n", stderr);
 	varlink_answer_done(&answer);

@@ -18,6 +18,7 @@ struct kern_context {
 	const char *run_dir;         /* "/run/bpfshare" */
 	char tag[9];                 /* stands for these two, see layout_mount_source() */
 	struct program_users *users; /* kern/program_users.h */
+	int64_t *lock_wait_ms; /* how long libxdp's lock may still be waited for, see libxdp_lock() */
 };
 
 /* bpffs.c: the mount at the parent of bpffs_dir and our directory on it. */

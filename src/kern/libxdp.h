@@ -86,8 +86,10 @@ const char *libxdp_path(const struct kern_context *c, struct arena *a, const cha
 
 /*
  * The protocol's lock, held as long as *ret_fd is open; the directory is made. Reasons: LibxdpLocked
- * (transient), UntrustedPath.
+ * (transient), UntrustedPath. All operations of a plan together wait for it no longer than this: nobody
+ * is answered meanwhile, and a plan may have operations for a thousand interfaces.
  */
+#define LIBXDP_LOCK_WAIT_MS 2000
 int libxdp_lock(const struct kern_context *c, struct arena *a, int *ret_fd, struct op_result *ret);
 /* For looking only: waits not long, then goes without. *ret_fd -1: there is nothing to look at. */
 int libxdp_lock_shared(const struct kern_context *c, struct arena *a, int *ret_fd, struct error *e);

@@ -21,7 +21,6 @@
 #include "kern/pin.h"
 #include "model/layout.h"
 
-#define LOCK_WAIT_MS        2000
 #define LOCK_SHARED_WAIT_MS 100
 #define LOCK_POLL_MS        10
 
@@ -48,7 +47,7 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int lock_within(int fd, int how, int wait_ms)
+static int lock_within(int fd, int how, int64_t wait_ms)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_POLL_MS * 1000 * 1000 };
 	const int64_t end = now_ms() + wait_ms;
@@ -76,6 +75,7 @@ int libxdp_lock(const struct kern_context *c, struct arena *a, int *ret_fd, stru
 	const char *path = libxdp_path(c, a, "");
 	cleanup(closep) int fd = -1;
 	int r = pin_directory_create(path, &ret->error);
+	int64_t began, waited;
 
 	if (r < 0)
 		return result_fail_as(ret, r, "PinFailed");
@@ -94,7 +94,10 @@ int libxdp_lock(const struct kern_context *c, struct arena *a, int *ret_fd, stru
 		result_fail(ret, r);
 		return r;
 	}
-	r = lock_within(fd, LOCK_EX, LOCK_WAIT_MS);
+	began = now_ms();
+	r = lock_within(fd, LOCK_EX, *c->lock_wait_ms);
+	waited = now_ms() - began;
+	*c->lock_wait_ms -= MIN(waited, *c->lock_wait_ms);
 	if (r == 0) {
 		*ret_fd = take_fd(fd);
 		return 0;
@@ -102,7 +105,7 @@ int libxdp_lock(const struct kern_context *c, struct arena *a, int *ret_fd, stru
 	error_set(&ret->error, r,
 		  "another process has held libxdp's lock for %d seconds (%s); fuser -v %s names "
 		  "it; it is tried again",
-		  LOCK_WAIT_MS / 1000, error_string(r), path);
+		  LIBXDP_LOCK_WAIT_MS / 1000, error_string(r), path);
 	result_fail_as(ret, r, "LibxdpLocked");
 	ret->class = FAILURE_TRANSIENT;
 	return r;

@@ -31,7 +31,8 @@ struct built {
 struct kern_linux {
 	struct kern_linux_options options;
 	char *bpffs_dir, *run_dir;
-	struct kern_context context; /* points to these two */
+	int64_t lock_wait_ms;
+	struct kern_context context; /* points to these three */
 	struct built *built;
 	size_t built_count;
 	struct keep *keep;
@@ -72,6 +73,8 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	set_tag(&k->context);
 	k->keep = keep_new();
 	k->context.users = program_users_new();
+	k->lock_wait_ms = LIBXDP_LOCK_WAIT_MS;
+	k->context.lock_wait_ms = &k->lock_wait_ms;
 	*ret = k;
 	return 0;
 }
@@ -196,7 +199,10 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 
 static void linux_begin(void *ctx)
 {
-	forget_built(ctx);
+	struct kern_linux *k = ctx;
+
+	forget_built(k);
+	k->lock_wait_ms = LIBXDP_LOCK_WAIT_MS;
 }
 
 static void remember_built(struct kern_linux *k, const char *signature, uint32_t id)

@@ -117,4 +117,6 @@ write "$conf/set.yaml" <<-'EOF'
 EOF
 refuse 124 "a set that must not be empty and is" ctl wait --timeout 1
 matches "is said to be" "interface set s is waiting: no interface matches yet" "$(ctl status)"
+matches "by who waits for it, too" "interface set s is waiting: no interface matches yet" \
+	"$(ctl wait --timeout 1 2>&1)"
 finish

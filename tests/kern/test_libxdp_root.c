@@ -276,6 +276,42 @@ static void a_lock_that_somebody_holds_is_told(void **state)
 	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0); /* it was let go */
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &t), 0);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Nobody is answered while the daemon waits, and a plan may have a thousand interfaces. */
+static void a_plan_waits_for_the_lock_once(void **state)
+{
+	cleanup(closep) int fd = -1;
+	struct op op, root;
+	uint32_t id, ifindex;
+	int64_t began;
+
+	(void)state;
+	load_extended("a", 1, XDP_PASS);
+	ifindex = make_veth("v0");
+	op = libxdp_op("a", abc, 1);
+	id = libxdp_build(&op);
+	make_protocol_directory(0700);
+	fd = open(protocol_path("%s", ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	root = libxdp_root("v0", ifindex, id, 0);
+	kern_linux_ops.begin(fixture.k);
+	began = now_ms();
+	for (size_t i = 0; i < 10; i++)
+		apply_fails(&root, -EWOULDBLOCK, "LibxdpLocked", FAILURE_TRANSIENT, "fuser");
+	assert_in_range(now_ms() - began, LIBXDP_LOCK_WAIT_MS, 4 * LIBXDP_LOCK_WAIT_MS);
+	kern_linux_ops.begin(fixture.k); /* the next plan waits again */
+	began = now_ms();
+	apply_fails(&root, -EWOULDBLOCK, "LibxdpLocked", FAILURE_TRANSIENT, "fuser");
+	assert_true(now_ms() - began >= LIBXDP_LOCK_WAIT_MS);
+}
+
 static void a_directory_that_anybody_writes_to_is_not_used(void **state)
 {
 	struct op op, root;
@@ -575,6 +611,7 @@ int main(void)
 		FIXTURE_TEST(lost_pins_are_made_anew),
 		FIXTURE_TEST(a_root_on_a_link_has_pins_as_well),
 		FIXTURE_TEST(a_lock_that_somebody_holds_is_told),
+		FIXTURE_TEST(a_plan_waits_for_the_lock_once),
 		FIXTURE_TEST(a_directory_that_anybody_writes_to_is_not_used),
 		FIXTURE_TEST(a_lost_link_is_made_anew),
 		FIXTURE_TEST(a_lone_member_is_put_back),
