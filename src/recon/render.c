@@ -214,8 +214,9 @@ static void render_chains(const json_t *list, struct strbuf *out)
 		cleanup(strbuf_done) struct strbuf where = { 0 }, members = { 0 }, why = { 0 };
 
 		/* At tc every program has a link of its own, so others there are nothing special. */
-		if (is_tc(c) || (!has_value(c, "mechanism_reason") &&
-				 !count_foreign(json_object_get(c, "members"))))
+		if (is_tc(c) || !json_array_size(json_object_get(c, "members")) ||
+		    (!has_value(c, "mechanism_reason") &&
+		     !count_foreign(json_object_get(c, "members"))))
 			continue;
 		add_members(&members, json_object_get(c, "members"));
 		strbuf_add(&why, get_text(c, "mechanism_reason"));
@@ -272,11 +273,11 @@ static void render_files(const json_t *list, struct strbuf *out)
 static void render_held(const json_t *list, struct strbuf *out)
 {
 	const json_t *h;
-	size_t i;
+	size_t i, n = json_array_size(list);
 
-	if (json_array_size(list))
-		strbuf_addf(out, "\n%zu operations wait for `bpfsharectl confirm`:\n",
-			    json_array_size(list));
+	if (n)
+		strbuf_addf(out, "\n%zu operation%s for `bpfsharectl confirm`:\n", n,
+			    n == 1 ? " waits" : "s wait");
 	json_array_foreach(list, i, h)
 		strbuf_addf(out, "  %s: %s\n", get_text(h, "key"), get_text(h, "reason"));
 }
@@ -572,8 +573,9 @@ bool render_show(const json_t *status, const char *name, struct strbuf *out)
 void render_plan(const json_t *plan, struct strbuf *out)
 {
 	const json_t *ops = json_object_get(plan, "operations"),
-		     *held = json_object_get(plan, "held");
-	const json_t *op;
+		     *held = json_object_get(plan, "held"),
+		     *problems = json_object_get(plan, "problems");
+	const json_t *op, *problem;
 	size_t i;
 
 	json_array_foreach(ops, i, op)
@@ -583,7 +585,15 @@ void render_plan(const json_t *plan, struct strbuf *out)
 	json_array_foreach(held, i, op)
 		strbuf_addf(out, "     %s\n", get_text(op, "text"));
 	if (!json_array_size(ops) && !json_array_size(held))
-		strbuf_add(out, "nothing to do: the kernel is as the files say\n");
+		strbuf_add(out, json_array_size(problems) ?
+					"nothing that could be done:\n" :
+					"nothing to do: the kernel is as the files say\n");
+	else if (json_array_size(problems))
+		strbuf_add(out, "what that does not bring about:\n");
+	json_array_foreach(problems, i, problem)
+		strbuf_addf(out, "     %s %s is %s: %s: %s\n", get_text(problem, "kind"),
+			    get_text(problem, "name"), get_text(problem, "state"),
+			    get_text(problem, "reason"), get_text(problem, "message"));
 }
 
 void render_event(const json_t *event, struct strbuf *out)

@@ -368,6 +368,36 @@ static json_t *op_json(struct arena *a, const struct op *op)
 	return j;
 }
 
+static void add_problem(json_t *list, const char *kind, const char *name,
+			const struct condition_status *c)
+{
+	json_t *j;
+
+	if (c->state != STATE_FAILED && c->state != STATE_BLOCKED)
+		return;
+	j = json_object();
+	set(j, "kind", text(kind));
+	set(j, "name", text(name));
+	set(j, "state", text(state_names[c->state]));
+	set(j, "reason", text(c->reason));
+	set(j, "message", text(c->message));
+	(void)json_array_append_new(list, j);
+}
+
+/* What no operation of the plan will bring about. */
+static json_t *problems_json(const struct status *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < s->object_count; i++)
+		add_problem(list, "object", s->objects[i].name, &s->objects[i].condition);
+	for (size_t i = 0; i < s->share_count; i++)
+		add_problem(list, "share", s->shares[i].name, &s->shares[i].condition);
+	for (size_t i = 0; i < s->set_count; i++)
+		add_problem(list, "interface set", s->sets[i].name, &s->sets[i].condition);
+	return list;
+}
+
 json_t *report_plan(const struct plan *p)
 {
 	cleanup(arena_freep) struct arena *a = arena_new();
@@ -380,6 +410,7 @@ json_t *report_plan(const struct plan *p)
 	set(j, "format", number(1));
 	set(j, "operations", ops);
 	set(j, "held", held);
+	set(j, "problems", problems_json(p->status));
 	return j;
 }
 

@@ -39,6 +39,7 @@ member m1 1 50 v0
 check "offload, which no veth has" until_true 5 attachment_is failed OffloadRefused
 matches "is refused with a remedy" "v0 does not take this one: declare \`mode: native\`" "$(message)"
 equal "and nothing is attached" "" "$(root_of v0)"
+refuse 1 "nor is anything said of a chain" grep -q CHAIN <<<"$(ctl status)"
 rm "$conf/m1.yaml"
 check "converged" converge
 

@@ -30,6 +30,9 @@ refuse 124 "a foreign program blocks" ctl wait --timeout 1
 equal "blocked, and why" "blocked ForeignProgram" "$(attachment)"
 matches "the holder is named" "xdp_version.*$foreign|$foreign.*xdp_version" "$(ctl status)"
 equal "and left alone" "$foreign" "$(root_of v0)"
+refuse 0 "there is nothing to do" ctl plan --conf-dir "$conf" --bpffs "$bpffs"
+matches "which plan does not take for well" "object m1 is blocked: ForeignProgram: .*xdp_version" \
+	"$(ctl plan --conf-dir "$conf" --bpffs "$bpffs")"
 
 ip link set v0 xdp off
 check "it goes: ours is attached by that event" converge
