@@ -436,7 +436,7 @@ static int count_pinned_links(const struct kern_context *c, struct arena *a, uin
 	return 0;
 }
 
-/* References that are neither of our pin nor of links; 0 as well where the kernel cannot tell. */
+/* References that are neither of our pin nor of links. What the kernel cannot tell of is kept (-EBUSY). */
 static int count_users(const struct kern_context *c, struct arena *a, uint32_t id, int64_t *ret,
 		       struct error *e)
 {
@@ -452,11 +452,10 @@ static int count_users(const struct kern_context *c, struct arena *a, uint32_t i
 	if (r < 0 || links + old_links + pinned == 0)
 		return r;
 	r = program_users_count(c->users, id, &all, e);
-	if (r == -EOPNOTSUPP) {
-		if (e)
-			*e = (struct error){ 0 };
-		return 0;
-	}
+	if (r == -EOPNOTSUPP)
+		return error_prefix(
+			e, -EBUSY,
+			"whether dispatcher %u is still in use cannot be told, so it is kept", id);
 	*ret = all - links - old_links - pinned;
 	return r;
 }

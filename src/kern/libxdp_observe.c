@@ -111,18 +111,36 @@ static void read_program(struct arena *a, int fd, struct observed_dispatch_membe
 	memcpy(m->tag, p.tag, sizeof(m->tag));
 }
 
-/* A pin that cannot be opened, or is of something else, is none. */
-static void observe_member(struct view *v, const char *directory, size_t slot,
+static void read_program_by_id(struct arena *a, uint32_t id, struct observed_dispatch_member *m)
+{
+	cleanup(closep) int fd = bpf_prog_get_fd_by_id(id);
+
+	if (fd >= 0)
+		read_program(a, fd, m);
+}
+
+/*
+ * A pin that cannot be opened, or is of something else, is none. What runs is what the link has: a program
+ * that lost its pin, or has another one's in its place, is still the member.
+ */
+static void observe_member(struct view *v, const struct observed_dispatch *d, size_t slot,
 			   struct observed_dispatch_member *m)
 {
+	const char *directory = layout_protocol_dir(v->a, d->ifindex, d->id);
 	const char *program =
 		libxdp_path(v->c, v->a, libxdp_pin_name(v->a, directory, slot, "prog"));
 	const char *link = libxdp_path(v->c, v->a, libxdp_pin_name(v->a, directory, slot, "link"));
 	cleanup(closep) int program_fd = bpf_obj_get(program), link_fd = bpf_obj_get(link);
+	struct libxdp_link info;
 
 	if (program_fd >= 0)
 		read_program(v->a, program_fd, m);
-	m->linked = link_fd >= 0 && pin_kind(link_fd) == PIN_LINK;
+	if (link_fd < 0 || pin_kind(link_fd) != PIN_LINK || !libxdp_link_info(link_fd, &info) ||
+	    (info.dispatcher_id && info.dispatcher_id != d->id))
+		return;
+	m->linked = m->id == info.program_id;
+	if (!m->linked)
+		read_program_by_id(v->a, info.program_id, m);
 }
 
 static bool has_directory(const struct view *v, const char *name)
@@ -136,14 +154,10 @@ static bool has_directory(const struct view *v, const char *name)
 static void add_own_pins(struct view *v, const struct observed_chain *chain,
 			 struct observed_dispatch_member *m, size_t slot)
 {
-	cleanup(closep) int fd = -1;
-
 	if (!chain || !chain->complete || chain->meta.mechanism != MECHANISM_LIBXDP ||
 	    slot >= chain->meta.member_count || m->id || !chain->slots[slot])
 		return;
-	fd = bpf_prog_get_fd_by_id(chain->slots[slot]);
-	if (fd >= 0)
-		read_program(v->a, fd, m);
+	read_program_by_id(v->a, chain->slots[slot], m);
 }
 
 static void observe_members(struct view *v, const struct libxdp_config *config,
@@ -164,7 +178,7 @@ static void observe_members(struct view *v, const struct libxdp_config *config,
 		m->flags = config->slots[i].flags;
 		m->required = config->slots[i].required;
 		if (there)
-			observe_member(v, directory, i, m);
+			observe_member(v, d, i, m);
 		add_own_pins(v, chain, m, i);
 		all = all && m->id;
 	}

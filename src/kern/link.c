@@ -12,9 +12,22 @@
 #include "kern/pin.h"
 #include "model/layout.h"
 
-static const char *link_pin(const struct kern_context *c, struct arena *a, uint32_t id)
+/* Where the link is pinned, whatever its namespace; *ret NULL when it is not. */
+static int find_pin(const struct kern_context *c, struct arena *a, uint32_t id, const char **ret,
+		    struct error *e)
 {
-	return pin_path(c, a, layout_link_pin(a, id));
+	struct string_list names;
+	int r = pin_part_list(c, a, LAYOUT_LINKS, &names, e);
+
+	*ret = NULL;
+	for (size_t i = 0; r == 0 && i < names.n && !*ret; i++) {
+		const char *netns;
+		uint32_t found;
+
+		if (layout_link_parse(a, names.v[i], &found, &netns) && found == id)
+			*ret = pin_path(c, a, layout_link_pin(a, id, netns));
+	}
+	return r;
 }
 
 /* 1: a link of a hook that we attach to, 0: another kind. */
@@ -79,16 +92,18 @@ static int observe_pinned(const struct kern_context *c, struct arena *a, struct 
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
 		cleanup(closep) int fd = -1;
 		struct observed_link link;
+		const char *netns;
 		uint32_t id;
 
-		if (num_parse_u32(names.v[i], UINT32_MAX, &id) < 0)
+		if (!layout_link_parse(a, names.v[i], &id, &netns))
 			continue;
-		r = pin_open_if(link_pin(c, a, id), &fd, e);
+		r = pin_open_if(pin_path(c, a, layout_link_pin(a, id, netns)), &fd, e);
 		if (r > 0)
 			r = link_info(fd, &link, e);
 		if (r <= 0)
 			continue;
 		link.pinned = true;
+		link.netns = netns;
 		*LIST_ADD(a, &l->list) = link;
 	}
 	return r < 0 ? r : 0;
@@ -173,53 +188,57 @@ int link_observe(const struct kern_context *c, struct arena *a, struct observed 
 
 /* --- change --------------------------------------------------------------- */
 
-int link_keep(const struct kern_context *c, struct arena *a, int fd, struct error *e)
+int link_keep(const struct kern_context *c, struct arena *a, const char *netns, int fd,
+	      struct error *e)
 {
 	struct observed_link link;
 	int r = link_info(fd, &link, e);
 
-	return r < 0 ? r : pin_put(fd, link_pin(c, a, link.id), e);
+	return r < 0 ? r : pin_put(fd, pin_path(c, a, layout_link_pin(a, link.id, netns)), e);
 }
 
-int link_create(const struct kern_context *c, struct arena *a, uint32_t ifindex, int program_fd,
-		uint32_t mode_flag, struct error *e)
+int link_create(const struct kern_context *c, struct arena *a, const struct link_place *at,
+		int program_fd, uint32_t mode_flag, struct error *e)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = mode_flag);
 	/* Without its pin it goes, and detaches, with this descriptor. */
-	cleanup(closep) int fd = bpf_link_create(program_fd, (int)ifindex, BPF_XDP, &opts);
+	cleanup(closep) int fd = bpf_link_create(program_fd, (int)at->ifindex, BPF_XDP, &opts);
 
 	if (fd < 0)
 		return error_set(e, -errno, "%s", error_string(errno));
-	return link_keep(c, a, fd, e);
+	return link_keep(c, a, at->netns, fd, e);
 }
 
 /* 1: opened by its pin or, that being lost, by its id; 0: there is no such link. */
 static int open_link(const struct kern_context *c, struct arena *a, uint32_t id, int *ret_fd,
-		     bool *ret_pinned, struct error *e)
+		     const char **ret_pin, struct error *e)
 {
-	int r = pin_open_if(link_pin(c, a, id), ret_fd, e);
+	int r = find_pin(c, a, id, ret_pin, e);
 
-	*ret_pinned = r > 0;
+	if (r == 0 && *ret_pin)
+		r = pin_open_if(*ret_pin, ret_fd, e);
+	if (r == 0)
+		*ret_pin = NULL;
 	return r == 0 ? open_by_id(id, ret_fd, e) : r;
 }
 
-int link_update(const struct kern_context *c, struct arena *a, uint32_t id, int program_fd,
-		int expected_fd, struct error *e)
+int link_update(const struct kern_context *c, struct arena *a, const struct link_place *at,
+		int program_fd, int expected_fd, struct error *e)
 {
 	LIBBPF_OPTS(bpf_link_update_opts, opts, .flags = BPF_F_REPLACE,
 		    .old_prog_fd = (uint32_t)expected_fd);
 	cleanup(closep) int fd = -1;
-	bool pinned;
+	const char *pin;
 	int r;
 
-	r = open_link(c, a, id, &fd, &pinned, e);
+	r = open_link(c, a, at->id, &fd, &pin, e);
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return error_set(e, -ENOENT, "link id %u is gone", id);
+		return error_set(e, -ENOENT, "link id %u is gone", at->id);
 	if (bpf_link_update(fd, program_fd, &opts) < 0)
 		return error_set(e, -errno, "%s", error_string(errno));
-	return pinned ? 0 : link_keep(c, a, fd, e);
+	return pin ? 0 : link_keep(c, a, at->netns, fd, e);
 }
 
 int link_remove(const struct kern_context *c, struct arena *a, uint32_t id, uint32_t program_id,
@@ -227,11 +246,11 @@ int link_remove(const struct kern_context *c, struct arena *a, uint32_t id, uint
 {
 	struct observed_link link = { .program_id = program_id };
 	cleanup(closep) int fd = -1;
-	bool pinned;
+	const char *pin;
 	int r;
 
-	r = open_link(c, a, id, &fd, &pinned, e);
-	if (r > 0 && !pinned)
+	r = open_link(c, a, id, &fd, &pin, e);
+	if (r > 0 && !pin)
 		r = link_info(fd, &link, e);
 	if (r <= 0 || link.program_id != program_id)
 		return r < 0 ? r : 0;
@@ -239,5 +258,5 @@ int link_remove(const struct kern_context *c, struct arena *a, uint32_t id, uint
 	if (bpf_link_detach(fd) < 0)
 		return error_set(e, -errno, "cannot detach link id %u: %s", id,
 				 error_string(errno));
-	return pin_remove(link_pin(c, a, id), e);
+	return pin ? pin_remove(pin, e) : 0;
 }

@@ -33,21 +33,31 @@ void program_users_free(struct program_users *u)
 	free(u);
 }
 
-static void load(struct program_users *u)
+static int load(struct program_users *u)
 {
 	cleanup(arena_freep) struct arena *a = arena_new();
 	struct op_result result = { 0 };
 
-	u->tried = true;
+	program_users_bpf__destroy(u->bpf);
 	u->bpf = program_users_bpf__open();
 	if (!u->bpf)
-		error_set(&u->why, -errno, "the iterator cannot be opened: %s",
-			  error_string(errno));
-	else if (verifier_load(u->bpf->obj, a, &result) < 0)
+		return error_set(&u->why, -errno, "the iterator cannot be opened: %s",
+				 error_string(errno));
+	if (verifier_load(u->bpf->obj, a, &result) < 0) {
 		u->why = result.error;
-	else if (!(u->link = bpf_program__attach_iter(u->bpf->progs.bpfshare_users, NULL)))
-		error_set(&u->why, -errno, "the iterator cannot be attached: %s",
-			  error_string(errno));
+		return result.code;
+	}
+	u->link = bpf_program__attach_iter(u->bpf->progs.bpfshare_users, NULL);
+	if (!u->link)
+		return error_set(&u->why, -errno, "the iterator cannot be attached: %s",
+				 error_string(errno));
+	return 0;
+}
+
+/* What another attempt may well do: a lack of memory must not be remembered for good. */
+static bool is_passing(int code)
+{
+	return code == -ENOMEM || code == -EAGAIN || code == -EINTR || code == -EBUSY;
 }
 
 int program_users_count(struct program_users *u, uint32_t id, int64_t *ret, struct error *e)
@@ -58,7 +68,7 @@ int program_users_count(struct program_users *u, uint32_t id, int64_t *ret, stru
 	ssize_t n;
 
 	if (!u->tried)
-		load(u);
+		u->tried = !is_passing(load(u));
 	if (!u->link)
 		return error_set(e, -EOPNOTSUPP, "%s", u->why.text);
 	if (bpf_map_update_elem(bpf_map__fd(u->bpf->maps.wanted), &key, &id, BPF_ANY) < 0)

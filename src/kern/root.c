@@ -92,15 +92,16 @@ static int netlink_attach(struct place *p, int program_fd, int expected_fd, enum
 /* One that is refused is tried once more to hear why. */
 static int link_attach(struct place *p, int program_fd, enum xdp_attached mode, struct error *e)
 {
+	const struct link_place at = { p->op->netns, p->op->ifindex, 0 };
 	struct attach_words words;
 	char text[256];
 	int r;
 
-	r = link_create(p->c, p->a, p->op->ifindex, program_fd, mode_flag(mode), e);
+	r = link_create(p->c, p->a, &at, program_fd, mode_flag(mode), e);
 	if (r == 0)
 		return 0;
 	attach_words_begin(&words);
-	r = link_create(p->c, p->a, p->op->ifindex, program_fd, mode_flag(mode), e);
+	r = link_create(p->c, p->a, &at, program_fd, mode_flag(mode), e);
 	if (attach_words_end(&words, text, sizeof(text)) && r < 0)
 		error_set(e, r, "%s (%s)", text, error_string(r));
 	return r;
@@ -313,14 +314,14 @@ static int exchange(struct place *p, int program_fd, int expected_fd)
 static int swap(struct place *p, int program_fd, int expected_fd)
 {
 	const struct op_root *op = p->op;
+	const struct link_place at = { op->netns, op->ifindex, op->link_id };
 
 	if (op->expected_id == 0)
 		return attach_first(p, program_fd);
 	if (op->detach_first)
 		return exchange(p, program_fd, expected_fd);
 	if (p->by_link && op->link_id)
-		return link_update(p->c, p->a, op->link_id, program_fd, expected_fd,
-				   &p->ret->error);
+		return link_update(p->c, p->a, &at, program_fd, expected_fd, &p->ret->error);
 	if (p->by_link)
 		return attach_first(p, program_fd);
 	return netlink_attach(p, program_fd, expected_fd, op->expected_mode, &p->ret->error);

@@ -193,7 +193,7 @@ static int create(const struct kern_context *c, struct arena *a, const struct op
 	fd = bpf_link_create(program_fd, (int)op->ifindex, attach_type(op->direction), &opts);
 	if (fd < 0)
 		return error_set(&ret->error, -errno, "%s", error_string(errno));
-	r = link_keep(c, a, fd, &ret->error);
+	r = link_keep(c, a, op->netns, fd, &ret->error);
 	if (r < 0) {
 		error_prefix(&ret->error, r, "%s", tc_place_name(a, op));
 		ret->reason = "PinFailed";
@@ -206,11 +206,12 @@ static int update(const struct kern_context *c, struct arena *a, const struct op
 		  int program_fd, struct error *e)
 {
 	cleanup(closep) int expected = bpf_prog_get_fd_by_id(op->expected_id);
+	const struct link_place at = { op->netns, op->ifindex, op->link_id };
 
 	if (expected < 0)
 		return error_set(e, -errno, "cannot open program id %u: %s", op->expected_id,
 				 error_string(errno));
-	return link_update(c, a, op->link_id, program_fd, expected, e);
+	return link_update(c, a, &at, program_fd, expected, e);
 }
 
 void tcx_set(const struct kern_context *c, struct arena *a, const struct op_tc *op, int program_fd,

@@ -102,9 +102,20 @@ const char *layout_chain_dir(struct arena *a, uint32_t id)
 	return arena_printf(a, LAYOUT_CHAINS "/%u", id);
 }
 
-const char *layout_link_pin(struct arena *a, uint32_t id)
+const char *layout_link_pin(struct arena *a, uint32_t id, const char *netns)
 {
-	return arena_printf(a, LAYOUT_LINKS "/%u", id);
+	if (!netns)
+		return arena_printf(a, LAYOUT_LINKS "/%u", id);
+	return arena_printf(a, LAYOUT_LINKS "/%u@%s", id, layout_escape(a, netns));
+}
+
+bool layout_link_parse(struct arena *a, const char *name, uint32_t *ret_id, const char **ret_netns)
+{
+	const char *at = strchr(name, '@');
+	const char *id = at ? arena_strndup(a, name, (size_t)(at - name)) : name;
+
+	*ret_netns = at ? layout_unescape(a, at + 1) : NULL;
+	return (!at || (*ret_netns && **ret_netns)) && num_parse_u32(id, UINT32_MAX, ret_id) == 0;
 }
 
 const char *layout_chain_link(struct arena *a, uint32_t id, uint32_t slot)

@@ -12,6 +12,7 @@
  *            /link-SLOT                           its freplace links
  *            /meta
  *   links/ID                                      exclusive roots and TCX; ID: link id
+ *   links/ID@NETNS                                the same in another network namespace
  *   netns/NAME                                    a directory: something of ours may be in it
  *
  * Beside our directory, in `xdp` of the same bpffs, lie the pins of libxdp's protocol:
@@ -57,7 +58,10 @@ const char *layout_extension_pin(struct arena *a, const char *instance, const ch
 const char *layout_map_pin(struct arena *a, const char *instance, const char *version,
 			   const char *map);
 const char *layout_chain_dir(struct arena *a, uint32_t id);
-const char *layout_link_pin(struct arena *a, uint32_t id);
+/* netns NULL: the daemon's own; the kernel tells of a link the number of its interface alone. */
+const char *layout_link_pin(struct arena *a, uint32_t id, const char *netns);
+/* Of the name of such a pin; false when it is none. */
+bool layout_link_parse(struct arena *a, const char *name, uint32_t *ret_id, const char **ret_netns);
 const char *layout_chain_link(struct arena *a, uint32_t id, uint32_t slot);
 const char *layout_netns_dir(struct arena *a, const char *netns);
 /* Relative to `xdp` of the bpffs: "dispatch-IFINDEX-ID". */

@@ -92,6 +92,7 @@ struct observed_link {
 	uint32_t ifindex;            /* 0: its interface is gone */
 	uint32_t program_id;
 	bool pinned;
+	const char *netns; /* of its interface, if pinned: NULL is the daemon's own; else not known */
 };
 
 /* One program at a tc hook: an entry of the TCX list, in order, or a filter of the kind bpf. */

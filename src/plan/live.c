@@ -119,13 +119,12 @@ static void live_of_interface(struct planner *p, struct chain *c)
 }
 
 /*
- * A link tells the number of its interface, but not in which namespace that is. Where one number and one
- * program are at the root of interfaces in several, the link is taken for that of one that is
- * declared `exclusive`; the kernel refuses what a wrong guess leads to.
+ * A link tells the number of its interface, but not in which namespace that is: its pin does. One that lost
+ * its pin is known again where only one interface can be meant; a guess could take another one's root.
  */
 static void link_find_interface(struct planner *p, const struct observed_link *link)
 {
-	struct chain *best = NULL;
+	struct chain *found = NULL;
 
 	for (size_t i = 0; link->ifindex && i < p->observed->interface_count; i++) {
 		struct chain *c = &p->chains[i];
@@ -134,12 +133,14 @@ static void link_find_interface(struct planner *p, const struct observed_link *l
 		    c->interface->xdp_id != link->program_id ||
 		    (!live_is_ours(&c->live) && c->live.kind != LIVE_PROTOCOL) || c->live.link)
 			continue;
-		if (!best || (!interface_settings(p, best->index).exclusive &&
-			      interface_settings(p, i).exclusive))
-			best = c;
+		if (link->pinned && netns_compare(link->netns, c->interface->netns) != 0)
+			continue;
+		if (found)
+			return;
+		found = c;
 	}
-	if (best)
-		best->live.link = link;
+	if (found)
+		found->live.link = link;
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -146,7 +146,8 @@ static bool lacks_pins(const struct chain *c)
 	if (!is_pinned_at(d, c->interface->ifindex))
 		return true;
 	for (size_t i = 0; o && i < o->member_count && i < d->member_count; i++)
-		if (d->observed->slots[i] && !(o->members[i].id && o->members[i].linked))
+		if (d->observed->slots[i] &&
+		    !(o->members[i].id == d->observed->slots[i] && o->members[i].linked))
 			return true;
 	return false;
 }

@@ -487,10 +487,13 @@ static void root_set(struct kern_fake *k, const struct op *op, struct op_result 
 	i->o.xdp_id = target;
 	if (op->kind == OP_LINK_SET && !i->link_id) {
 		i->link_id = k->next_id++;
-		*LIST_ADD(k->a, &k->links) = (struct observed_link){ .id = i->link_id,
-								     .ifindex = r->ifindex,
-								     .program_id = target,
-								     .pinned = true };
+		*LIST_ADD(k->a, &k->links) =
+			(struct observed_link){ .id = i->link_id,
+						.ifindex = r->ifindex,
+						.netns = r->netns ? arena_strdup(k->a, r->netns) :
+								    NULL,
+						.program_id = target,
+						.pinned = true };
 	}
 	link = find_link(k, i->link_id);
 	if (link)

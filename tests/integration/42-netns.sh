@@ -146,6 +146,42 @@ inside green ip link set e7 netns blue
 check "and back" until_true 10 has_root_in blue e7
 check "converged" converge
 
+# Links tell a number alone; the one that goes must be that of its own namespace. The second is attached
+# first, against the order of the names.
+exclusive() { # NAMESPACES
+	local namespace
+	{
+		echo 'interfaces:'
+		for namespace in blue green; do
+			echo "  links-$namespace: {netns: $namespace, select: [{name: z0}], xdp: {exclusive: true}}"
+		done
+		echo 'objects:'
+		echo '  z: {file: test_trace.bpf.o, programs: {xdp_trace: {attach: ['
+		for namespace in $1; do
+			echo "    {xdp: {interface: z0, netns: $namespace}},"
+		done
+		echo '  ]}}}'
+	} | write "$conf/z.yaml"
+}
+for namespace in blue green; do
+	inside $namespace ip link add z0 index 777 type veth peer name z1 || bail "no veth of index 777"
+	inside $namespace ip link set z0 up
+done
+exclusive green
+check "an exclusive root in one namespace" converge
+held=$(root_in green z0)
+links=$(ls "$bpffs/links")
+exclusive "blue green"
+check "and at the same number in another" converge
+equal "two links" 2 "$(find "$bpffs/links" -type f | wc -l)"
+exclusive green
+check "the second goes" converge
+equal "its own link went" "$links" "$(ls "$bpffs/links")"
+equal "the other root is as it was" "$held" "$(root_in green z0)"
+check "and nothing is left of it" lacks_root_in blue z0
+rm "$conf/z.yaml"
+check "both gone" converge
+
 # A restart finds everything and writes nothing.
 before="$(root_of e0) $(root_in blue e0) $(root_in green e0) $(root_in blue e7)"
 pins=$(find "$bpffs" | sort)

@@ -16,9 +16,11 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "kern/libxdp.h"
 #include "kern/pin.h"
 #include "libxdp_fixture.h"
 

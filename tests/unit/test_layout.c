@@ -78,7 +78,9 @@ static void paths_are_those_of_the_layout(void **state)
 	assert_string_equal(layout_map_pin(a, "fwd", "0123", ".bss"),
 			    "objects/fwd/0123/maps/%2Ebss");
 	assert_string_equal(layout_chain_dir(a, UINT32_MAX), "chains/4294967295");
-	assert_string_equal(layout_link_pin(a, 7), "links/7");
+	assert_string_equal(layout_link_pin(a, 7, NULL), "links/7");
+	assert_string_equal(layout_link_pin(a, 7, "/proc/1/ns/net"),
+			    "links/7@%2Fproc%2F1%2Fns%2Fnet");
 }
 
 static void a_mount_is_known_by_its_source(void **state)
