@@ -63,4 +63,6 @@ void cli_warn(const char *fmt, ...) printf_like(1, 2);
 /* The text as JSON; null for NULL, and '?' for what JSON cannot hold. */
 json_t *cli_json_string(const char *s);
 void cli_print_json(const json_t *j);
+/* Lines on stdout or stderr, without control characters but their ends. */
 void cli_print_text(const struct strbuf *text);
+void cli_print_note(const struct strbuf *text);

@@ -73,7 +73,8 @@ static bool hinders(const struct cli *c, const char *state)
 	return c->ready && (str_eq(state, "waiting") || str_eq(state, "skipped"));
 }
 
-static void explain(const struct cli *c, const json_t *status, const char *list, const char *kind)
+static void explain(const struct cli *c, const json_t *status, const char *list, const char *kind,
+		    struct strbuf *out)
 {
 	const json_t *row;
 	size_t i;
@@ -84,13 +85,13 @@ static void explain(const struct cli *c, const json_t *status, const char *list,
 		const char *message = json_string_value(json_object_get(row, "message"));
 
 		if (name && hinders(c, state))
-			(void)fprintf(stderr, "  %s %s is %s%s%s\n", kind, name, state,
-				      message ? ": " : "", message ? message : "");
+			strbuf_addf(out, "  %s %s is %s%s%s\n", kind, name, state,
+				    message ? ": " : "", message ? message : "");
 	}
 }
 
 /* An empty set hinders only where it is declared that it must not be empty. */
-static void explain_sets(const struct cli *c, const json_t *status)
+static void explain_sets(const struct cli *c, const json_t *status, struct strbuf *out)
 {
 	const json_t *row;
 	size_t i;
@@ -101,13 +102,13 @@ static void explain_sets(const struct cli *c, const json_t *status)
 		bool optional = json_is_true(json_object_get(row, "optional"));
 
 		if (hinders(c, state) || (!optional && str_eq(state, "waiting")))
-			(void)fprintf(stderr, "  interface set %s is %s%s%s\n",
-				      json_string_value(json_object_get(row, "name")), state,
-				      message ? ": " : "", message ? message : "");
+			strbuf_addf(out, "  interface set %s is %s%s%s\n",
+				    json_string_value(json_object_get(row, "name")), state,
+				    message ? ": " : "", message ? message : "");
 	}
 }
 
-static void explain_files(const json_t *status)
+static void explain_files(const json_t *status, struct strbuf *out)
 {
 	const json_t *row;
 	size_t i;
@@ -117,13 +118,14 @@ static void explain_files(const json_t *status)
 		const char *state = json_string_value(json_object_get(row, "state"));
 
 		if (path && (str_eq(state, "invalid") || str_eq(state, "refused")))
-			(void)fprintf(stderr, "  file %s is %s\n", path, state);
+			strbuf_addf(out, "  file %s is %s\n", path, state);
 	}
 }
 
 static void explain_all(const struct cli *c)
 {
 	cleanup(varlink_client_freep) struct varlink_client *client = NULL;
+	cleanup(strbuf_done) struct strbuf why = { 0 };
 	struct varlink_answer answer = { 0 };
 	const json_t *status;
 	int r = ask_start(c, ASK_STATUS, "GetStatus", NULL, false, &client, NULL);
@@ -131,12 +133,13 @@ static void explain_all(const struct cli *c)
 	if (r < 0 || varlink_client_receive(client, (int)(GRACE_S * 1000), &answer, NULL) < 0)
 		return;
 	status = json_object_get(answer.parameters, "status");
-	explain_files(status);
-	explain(c, status, "objects", "object");
-	explain(c, status, "shares", "share");
-	explain_sets(c, status);
+	explain_files(status, &why);
+	explain(c, status, "objects", "object", &why);
+	explain(c, status, "shares", "share", &why);
+	explain_sets(c, status, &why);
 	if (json_array_size(json_object_get(status, "held")))
-		(void)fputs("  removals wait for 'bpfsharectl confirm'\n", stderr);
+		strbuf_add(&why, "  removals wait for 'bpfsharectl confirm'\n");
+	cli_print_note(&why);
 	varlink_answer_done(&answer);
 }
 

@@ -84,9 +84,31 @@ void cli_print_json(const json_t *j)
 	(void)putchar('\n');
 }
 
+/*
+ * The names in it are chosen by others: in a network namespace of its own a container can call an
+ * interface whatever it likes, also what a terminal takes for a command.
+ */
+static void print_lines(const struct strbuf *text, FILE *to)
+{
+	cleanup(strbuf_done) struct strbuf safe = { 0 };
+	const char *line = strbuf_get(text), *end;
+
+	for (; (end = strchr(line, '\n')); line = end + 1) {
+		utf8_add_safe(&safe, line, (size_t)(end - line));
+		strbuf_addc(&safe, '\n');
+	}
+	utf8_add_safe(&safe, line, strlen(line));
+	(void)fputs(strbuf_get(&safe), to);
+}
+
 void cli_print_text(const struct strbuf *text)
 {
-	(void)fputs(strbuf_get(text), stdout);
+	print_lines(text, stdout);
+}
+
+void cli_print_note(const struct strbuf *text)
+{
+	print_lines(text, stderr);
 }
 
 bool cli_parse_duration(const char *s, double *ret_seconds)

@@ -140,6 +140,18 @@ inside blue ip link set e7 down && inside blue ip link set e7 name x7
 check "renamed out of the set" until_true 10 lacks_root_in blue x7
 inside blue ip link set x7 name e7
 check "and back" until_true 10 has_root_in blue e7
+hostile=$'e7\033[5m'
+inside blue ip link set e7 down && inside blue ip link set e7 name "$hostile"
+check "named like a command to terminals" until_true 10 eval 'ctl status --json | grep -qi u001b'
+equal "which the tool does not hand on" "" "$({
+	ctl status
+	ctl show m1
+	ctl events
+	ctl plan --conf-dir "$conf" --bpffs "$bpffs"
+} 2>&1 | grep -F $'\033')"
+matches "though it tells the rest of the name" 'blue:e7\?\[5m:' "$(ctl status)"
+inside blue ip link set "$hostile" name e7
+check "named as before" until_true 10 has_root_in blue e7
 inside blue ip link set e7 netns green
 check "moved to where nothing is declared for it" until_true 10 lacks_root_in green e7
 inside green ip link set e7 netns blue
