@@ -377,12 +377,18 @@ static bool form_is_possible(struct planner *p, const struct tc_chain *t, const 
 	const struct slot *unpinned;
 
 	if (need && c->slot_count > LIMIT_CHAIN_TAILCALL)
-		condition_set(ret, STATE_FAILED, REASON_TOO_MANY_MEMBERS,
-			      arena_printf(p->a,
-					   "%zu programs are declared for %s, and %s takes a "
-					   "dispatcher, which holds at most %d; the chain stays as "
-					   "it is",
-					   c->slot_count, where, need, LIMIT_CHAIN_TAILCALL));
+		condition_set(
+			ret, STATE_FAILED, REASON_TOO_MANY_MEMBERS,
+			arena_printf(p->a,
+				     "%zu programs are declared for %s, and %s takes a "
+				     "dispatcher, which holds at most %d; the chain stays as "
+				     "it is; %s",
+				     c->slot_count, where, need, LIMIT_CHAIN_TAILCALL,
+				     t->reordered ?
+					     "to change the order all the same, take those that "
+					     "change places out of their files, which detaches "
+					     "them, and declare them again" :
+					     "declare fewer programs there, or do without it"));
 	else if (t->mechanism == MECHANISM_TCX &&
 		 foreign + (dispatcher ? 1 : c->slot_count) > LIMIT_CHAIN_TCX)
 		condition_set(ret, STATE_FAILED, REASON_TOO_MANY_MEMBERS,
