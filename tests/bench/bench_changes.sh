@@ -6,7 +6,14 @@
 # of many interfaces. Figures, never a pass or a fail. Both sides are measured as an operator sees
 # them: from the start of a command until it returns with the change made; the daemon's settle time is
 # 0. The peer is $XDP_LOADER_1_6, else $XDP_LOADER_1_3, else the xdp-loader in the PATH; without one its
-# column stays empty. Where freplace is refused it can attach a single program only.
+# column stays empty. Where freplace is refused it cannot chain, so all but the first program has no figure
+# of the peer.
+#
+# The cold start is compared per interface: ours is over all INTERFACES in one go, the peer's over
+# PEER_INTERFACES of them, three runs of the tool on each, as it takes one interface at a time.
+#
+# A row that the design sets a target for shows it: as a ratio to the peer, or in microseconds. The target for
+# the cold start is for a machine and means nothing under emulation, so it is left out there.
 #
 #   bench_changes.sh [JSON_FILE]          ROUNDS=5 INTERFACES=1000 PEER_INTERFACES=20
 # shellcheck source=../integration/lib.sh disable=SC2119
@@ -41,14 +48,16 @@ peer() {
 	LIBXDP_BPFFS=$work/fs "$loader" "$@"
 }
 
-# row NAME OURS PEER: microseconds, empty where there is no figure.
+# row NAME OURS PEER [TARGET]: microseconds, empty where there is no figure.
 row() {
-	local ratio=
+	local ratio='' target=${4:-}
 	[ -z "$2" ] || [ -z "$3" ] || ratio=$(awk -v a="$2" -v b="$3" 'BEGIN { printf "%.2f", a / b }')
-	printf '%-12s %-44s %12s %12s %8s\n' "$mechanism" "$1" "${2:--}" "${3:--}" "${ratio:--}"
+	printf '%-12s %-44s %12s %12s %8s  %s\n' "$mechanism" "$1" "${2:--}" "${3:--}" "${ratio:--}" \
+		"${target:--}"
 	rows+=("$(jq -cn --arg mechanism "$mechanism" --arg change "$1" --arg ours "$2" --arg peer "$3" \
-		'def n: if . == "" then null else tonumber end;
-		{mechanism: $mechanism, change: $change, ours_us: ($ours | n), xdp_loader_us: ($peer | n)}')")
+		--arg target "$target" 'def n: if . == "" then null else tonumber end;
+		{mechanism: $mechanism, change: $change, ours_us: ($ours | n), xdp_loader_us: ($peer | n),
+		target: (if $target == "" then null else $target end)}')")
 }
 
 settings() {
@@ -129,7 +138,8 @@ bench_first() {
 		theirs+="$(timed peer_load 10)"$'\n'
 		peer unload --all v1 >/dev/null 2>&1
 	done
-	row "first program" "$(median <<<"${ours%$'\n'}")" "$(median <<<"${theirs%$'\n'}")"
+	row "first program" "$(median <<<"${ours%$'\n'}")" "$(median <<<"${theirs%$'\n'}")" \
+		'ratio <= 1.5'
 }
 
 bench_add_and_remove() {
@@ -145,7 +155,8 @@ bench_add_and_remove() {
 		theirs+="$(timed peer_load 40)"$'\n'
 		theirs_removed+="$(timed peer unload --id "$(peer_ids | tail -n 1)" v1)"$'\n'
 	done
-	row "a fourth program" "$(median <<<"${ours%$'\n'}")" "$(median <<<"${theirs%$'\n'}")"
+	row "a fourth program" "$(median <<<"${ours%$'\n'}")" "$(median <<<"${theirs%$'\n'}")" \
+		'ratio <= 1.5'
 	row "the fourth removed" "$(median <<<"${ours_removed%$'\n'}")" \
 		"$(median <<<"${theirs_removed%$'\n'}")"
 }
@@ -208,7 +219,8 @@ peer_many() {
 }
 
 bench_cold_start() {
-	local i start total theirs=''
+	local i start total theirs='' target='ours <= 1000'
+	[ -z "${VMRUN:-}" ] || target=''
 	if peer_can_chain; then
 		theirs=$(timed peer_many) && theirs=$((theirs / peer_interfaces))
 		for ((i = 0; i < peer_interfaces; i++)); do
@@ -224,7 +236,8 @@ bench_cold_start() {
 	ctl wait --timeout $((600 * patience)) >/dev/null ||
 		bail "$interfaces interfaces do not converge: $(tail -n 3 "$work/log")"
 	total=$(($(now) - start))
-	row "cold start, 3 programs, each of $interfaces interfaces" $((total / interfaces)) "$theirs"
+	row "cold start, 3 programs, each of $interfaces interfaces" $((total / interfaces)) "$theirs" \
+		"$target"
 }
 
 # --- the run -----------------------------------------------------------------------------
@@ -260,7 +273,7 @@ has_libxdp=$(ctl features --json | jq '.features[] | select(.name == "libxdp") |
 daemon_stop
 
 printf '# %s; peer: %s\n' "$(uname -r)" "${loader:-none}"
-printf '%-12s %-44s %12s %12s %8s\n' mechanism change 'ours, us' 'peer, us' ratio
+printf '%-12s %-44s %12s %12s %8s  %s\n' mechanism change 'ours, us' 'peer, us' ratio target
 one_mechanism
 if [ "$has_libxdp" = true ]; then
 	mechanism=libxdp
