@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Members of tc chains for tests: each notes which packets it saw, in the trace of
- * test_trace.h. The same program under every section that people use for tc.
+ * Members of tc chains for tests: each counts the packets it saw and notes which these were, in the
+ * trace of test_trace.h. The same program under every section that people use for tc.
  *
  * Globals
  *   id         who this is, in the trace; less than 16 with verdict_in_packet
@@ -26,6 +26,22 @@ const volatile int verdict = TC_ACT_UNSPEC;
 const volatile __u16 ethertype = 0x88b5;
 const volatile bool verdict_in_packet = false;
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} packets SEC(".maps");
+
+static __always_inline void count(void)
+{
+	__u32 key = 0;
+	__u64 *seen = bpf_map_lookup_elem(&packets, &key);
+
+	if (seen)
+		++*seen;
+}
+
 static __always_inline int run(struct __sk_buff *skb)
 {
 	__be32 number;
@@ -34,6 +50,7 @@ static __always_inline int run(struct __sk_buff *skb)
 	if (skb->protocol != bpf_htons(ethertype) ||
 	    bpf_skb_load_bytes(skb, ETH_HLEN, &number, sizeof(number)) < 0)
 		return TC_ACT_UNSPEC;
+	count();
 	trace_append(id, bpf_ntohl(number));
 	if (!verdict_in_packet)
 		return verdict;

@@ -142,24 +142,37 @@ run_all() {
 	check "$by: and then none" converge
 }
 
+received() {
+	ip -j -s link show dev v0 | jq '.[0].stats64.rx.packets'
+}
+
 # A chain changes while packets flow: each is seen by what is there before and after.
 run_traffic() {
-	local by=$1 first second
+	local by=$1 before arrived
 	tc_member m1 1 10 v0 ingress
 	tc_member m2 2 30 v0 ingress
 	check "$by: a chain for a flood" converge
+	before=$(received)
 	flood p0
+	check "$by: packets flow" until_true 20 eval '[ "$(seen m2)" -gt 200 ]'
 	for change in 'tc_member m3 3 20 v0 ingress' 'tc_member m1 1 40 v0 ingress' \
 		'tc_member m2 2 1 v0 ingress "proceed_on: [next, ok]"' 'rm "$conf/m3.yaml"'; do
 		eval "$change"
 		check "$by: $change" converge
 	done
 	flood_stop
-	first=$(tool trace "$(object_dir m1)/maps/trace" | wc -l)
-	second=$(tool trace "$(object_dir m1)/maps/trace" | awk -F: '$2 !~ /1/ || $2 !~ /2/' | wc -l)
-	check "$by: packets flowed" test "$first" -gt 3
-	# The oldest and the newest record may be cut by the edges of the trace.
-	check "$by: every packet met both" test "$second" -le 2
+	arrived=$(($(received) - before))
+	# The last ones may be on their way still; one that missed a member never comes.
+	until_true 5 eval '[ "$(seen m1)" -ge $arrived ] && [ "$(seen m2)" -ge $arrived ]'
+	if [ "$by" = clsact ]; then
+		equal "$by: every packet met the first once" "$arrived" "$(seen m1)"
+		equal "$by: and the second" "$arrived" "$(seen m2)"
+	else
+		# Where links give way to a dispatcher, a packet may meet a program twice.
+		check "$by: no packet missed the first" test "$(seen m1)" -ge "$arrived"
+		check "$by: nor the second" test "$(seen m2)" -ge "$arrived"
+	fi
+	echo "# $by: $arrived packets arrived, $(seen m1) and $(seen m2) were seen"
 	rm "$conf"/m[12].yaml
 	check "$by: cleared" converge
 }
