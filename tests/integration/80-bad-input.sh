@@ -61,6 +61,25 @@ bad "a priority out of range" '65535' < <(at '{xdp: {interface: v1}, priority: 6
 bad "a namespace for a set" 'netns' < <(at '{xdp: {interface: "@set", netns: blue}}')
 bad "no such group" 'NoSuchGroup' < <(printf 'shares: {bad: {maps: [m1/packets], targets: [{bpffs: {group: no-such-group-here}}]}}\n')
 bad "a share of a map that is not there" 'NoSuchMap' < <(printf 'shares: {bad: {maps: [m1/nothing], targets: [{bpffs: {}}]}}\n')
+at '{xdp: {interface: v1, netns: no-such-namespace}}' | write "$conf/bad.yaml"
+check "no such namespace is nothing bad" converge
+matches "but something to wait for" 'waiting +NetnsAbsent' "$(status_value '.objects[] | select(.name == "bad") |
+	.programs[].attachments[] | "\(.state) \(.reason)"')"
+refuse 124 "so it is not ready" ctl wait --ready --timeout 1
+rm "$conf/bad.yaml"
+by_libxdp() { # FILE PROGRAM
+	printf 'interfaces: {one: {select: [{name: v1}], xdp: {mechanism: libxdp}}}\n'
+	object "$1" "$2"
+}
+if [ "$(feature libxdp available)" != true ]; then
+	bad "libxdp on a kernel that refuses its chains" 'LibxdpUnavailable' < <(by_libxdp test_trace.bpf.o xdp_trace)
+elif objcopy=$(command -v llvm-objcopy || command -v llvm-objcopy-14); then
+	"$objcopy" --remove-section .BTF --remove-section .BTF.ext --remove-section .rel.BTF \
+		--remove-section .rel.BTF.ext "$conf/test_frags.bpf.o" "$conf/no_btf.o" || bail "$objcopy fails"
+	bad "libxdp with a program without BTF" 'ProgramWithoutBtf' < <(by_libxdp no_btf.o xdp_no_frags)
+else
+	skip "libxdp with a program without BTF" "no llvm-objcopy to make one"
+fi
 bad "an unquoted mode" 'quote' < <(printf 'shares: {bad: {maps: [m1/packets], targets: [{bpffs: {mode: 0750}}]}}\n')
 
 echo '{}' >"$conf/world.yaml"
