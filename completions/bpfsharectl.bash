@@ -15,6 +15,32 @@ _bpfsharectl_interfaces() {
 	done
 }
 
+# The places of objects in other network namespaces, as NAMESPACE:INTERFACE.
+_bpfsharectl_places() {
+	"${COMP_WORDS[0]}" status 2>/dev/null | awk '
+		/^OBJECT /{on=1; from=index($0, "PLACES"); to=index($0, "REASON"); next}
+		/^$/{on=0}
+		on {
+			n = split(to ? substr($0, from, to - from) : substr($0, from), word, " ")
+			for (i = 1; i <= n; i++)
+				if (sub(/(\/(in|e)gress)?:[0-9]+$/, "", word[i]) && word[i] ~ /:/)
+					print word[i]
+		}' | sort -u
+}
+
+# Readline takes a colon for the end of a word, and puts only what follows it in its place.
+_bpfsharectl_show() {
+	local word=${COMP_LINE:0:COMP_POINT} head i
+	word=${word##*[[:space:]]}
+	head=${word%"${word##*:}"}
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$word")
+	[[ $COMP_WORDBREAKS = *:* ]] || return
+	for i in "${!COMPREPLY[@]}"; do
+		COMPREPLY[i]=${COMPREPLY[i]#"$head"}
+	done
+	compopt +o filenames 2>/dev/null # which would quote the colon
+}
+
 _bpfsharectl_command() { # the first word that is neither an option nor an option's argument
 	local i word skip=
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -73,7 +99,10 @@ _bpfsharectl() {
 			return
 			;;
 		status) words=$(_bpfsharectl_names) ;;
-		show) words="$(_bpfsharectl_names) $(_bpfsharectl_interfaces)" ;;
+		show)
+			_bpfsharectl_show "$(_bpfsharectl_names) $(_bpfsharectl_interfaces) $(_bpfsharectl_places)"
+			return
+			;;
 		help) words=$commands ;;
 		esac
 	fi

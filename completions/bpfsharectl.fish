@@ -4,6 +4,19 @@ function __bpfsharectl_names
 		awk '/^(OBJECT|SHARE) /{on=1; next} /^$/{on=0} on && $1 !~ /^-/ {print $1}' | sort -u
 end
 
+# The places of objects in other network namespaces, as NAMESPACE:INTERFACE.
+function __bpfsharectl_places
+	bpfsharectl status 2>/dev/null | awk '
+		/^OBJECT /{on=1; from=index($0, "PLACES"); to=index($0, "REASON"); next}
+		/^$/{on=0}
+		on {
+			n = split(to ? substr($0, from, to - from) : substr($0, from), word, " ")
+			for (i = 1; i <= n; i++)
+				if (sub(/(\/(in|e)gress)?:[0-9]+$/, "", word[i]) && word[i] ~ /:/)
+					print word[i]
+		}' | sort -u
+end
+
 set -l commands check plan status show wait reload confirm events suspend resume purge features help
 
 complete -c bpfsharectl -f
@@ -42,4 +55,5 @@ complete -c bpfsharectl -n "$seen events" -l follow -d 'Go on with what happens 
 complete -c bpfsharectl -n "$seen suspend" -l for -x -d 'Resume by itself after this time'
 complete -c bpfsharectl -n "$seen status show" -a '(__bpfsharectl_names)'
 complete -c bpfsharectl -n "$seen show" -a '(__fish_print_interfaces)'
+complete -c bpfsharectl -n "$seen show" -a '(__bpfsharectl_places)'
 complete -c bpfsharectl -n "$seen help" -a "$commands"
