@@ -113,8 +113,10 @@ check "a link's pin of the protocol is deleted: it comes back" until_true 20 is_
 check "nothing else changed" is_same v0
 send p0 1
 equal "and nothing was lost" "1 2 3" "$(trace_last)"
+kill -STOP "$daemon_pid" # or it puts the first pins back while the last are removed
 rm "$(protocol_dir v0)"/*
 rmdir "$(protocol_dir v0)"
+kill -CONT "$daemon_pid"
 check "its whole directory: it comes back" until_true 20 is_complete v0 3
 check "by no swap" is_same v0
 kill -STOP "$daemon_pid"
@@ -198,6 +200,91 @@ esac
 rm -f "$conf/move.yaml" "$conf/frags.yaml"
 check "all as before" converge
 
+# --- what a program says of itself ------------------------------------------------------------------
+
+# place PROGRAM: its priority and verdicts in the chain of v1
+place() {
+	status_value ".chains[] | select(.interface == \"v1\") | .members[] | select(.program == \"$1\") |
+		\"\(.priority) \(.proceed_on | sort | join(\" \"))\""
+}
+order_on_v1() {
+	status_value '.chains[] | select(.interface == "v1") | [.members[].program] | join(" ")'
+}
+# configured [KEYS]: of the attachment of the first
+configured() {
+	write "$conf/configured.yaml" <<-END
+		objects:
+		  configured:
+		    file: test_run_config.bpf.o
+		    programs:
+		      xdp_late: {attach: [{xdp: {interface: v1}}]}
+		      xdp_configured: {attach: [{xdp: {interface: v1}${1:+, $1}}]}
+	END
+}
+
+interface v1 p1
+configured
+member m5 5 10 v1
+check "programs with .xdp_run_config" converge
+equal "run in the order that they ask for" "xdp_configured xdp_trace xdp_late" "$(order_on_v1)"
+equal "priority and verdicts are the object's" "7 drop tx" "$(place xdp_configured)"
+matches "those that it does not mention are the default" '^65535 .*pass' "$(place xdp_late)"
+packets=$(seen m5)
+send p1 2
+equal "so the first ends the chain" "$packets" "$(seen m5)"
+configured 'proceed_on: [pass]'
+check "the file says which verdicts pass control on" converge
+equal "and not which priority" "7 pass" "$(place xdp_configured)"
+packets=$(seen m5)
+send p1 2
+equal "so the next runs" $((packets + 2)) "$(seen m5)"
+configured 'priority: 20, proceed_on: [pass]'
+check "and the priority" converge
+equal "which is obeyed" "xdp_trace xdp_configured xdp_late" "$(order_on_v1)"
+rm "$conf/configured.yaml" "$conf/m5.yaml"
+check "all as before once more" converge
+
+# --- packets in several buffers -----------------------------------------------------------------------
+
+frags() { # OBJECT PRIORITY [PROGRAM]
+	write "$conf/$1.yaml" <<-END
+		objects:
+		  $1:
+		    file: test_frags.bpf.o
+		    programs: {${3:-xdp_frags}: {attach: [{xdp: {interface: v1}, priority: $2}]}}
+	END
+}
+refusal() { # OBJECT
+	status_value ".objects[] | select(.name == \"$1\") | .programs[].attachments[] | \"\(.state) \(.message)\""
+}
+refused() { # OBJECT
+	[[ $(refusal "$1") = failed* ]]
+}
+
+if kernel_before 5.18; then
+	skip "multi-buffer XDP" "this kernel has none"
+else
+	# the kernel looks at the MTU of the peer
+	if ! { in_peer ip link set p1 mtu 9000 && ip link set v1 mtu 9000; }; then bail "no jumbo frames"; fi
+	frags f1 10
+	frags f2 20
+	check "two programs with frags at an MTU of 9000" converge
+	equal "are a libxdp chain" "libxdp native 2" "$(status_value '.chains[] | select(.interface == "v1") |
+		"\(.mechanism) \(.mode) \(.members | length)"')"
+	remember v1
+	frags f3 30 xdp_no_frags
+	check "one without is refused" until_true 20 refused f3
+	matches "which is explained" \
+		'with xdp_no_frags the chain of v1 would lose its multi-buffer support, so it stays' "$(refusal f3)"
+	check "the chain goes on as it was" is_same v1
+	check "with both members" is_complete v1 2
+	in_peer ip link set p1 mtu 1500 && ip link set v1 mtu 1500
+	check "at a lower MTU it gets in" converge
+	check "as the third" is_complete v1 3
+	rm "$conf"/f[123].yaml
+	check "and all leave" converge
+fi
+
 # --- exclusive ----------------------------------------------------------------------------------------
 
 write "$work/bpfshared.yaml" <<<'{resync_s: 86400, xdp: {mechanism: libxdp, exclusive: true}}'
@@ -207,6 +294,20 @@ check "confirmed" ctl confirm
 check "done" converge
 equal "the dispatcher is on a link" true "$(status_value '.chains[] | select(.interface == "v0") | .exclusive')"
 equal "still by libxdp's protocol" libxdp "$(mechanism_of v0)"
+packets=$(seen m3)
+send p0 3
+equal "and every member runs" $((packets + 3)) "$(seen m3)"
+settings libxdp
+refuse 124 "switched off again it waits as well" ctl wait --timeout 3
+matches "and says so" NeedsConfirm "$(ctl status)"
+equal "the link stays until then" true "$(status_value '.chains[] | select(.interface == "v0") | .exclusive')"
+check "confirmed" ctl confirm
+check "done" converge
+equal "the dispatcher is on no link" false "$(status_value '.chains[] | select(.interface == "v0") | .exclusive')"
+equal "and by libxdp's protocol" libxdp "$(mechanism_of v0)"
+packets=$(seen m3)
+send p0 3
+equal "every member still runs" $((packets + 3)) "$(seen m3)"
 check "purge" ctl purge
 equal "leaves no root" "" "$(root_of v0)"
 equal "and no pins of the protocol" "" "$(ls "$work/fs/xdp")"
