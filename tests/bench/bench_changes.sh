@@ -92,7 +92,7 @@ upgrade_and_wait() { # NAME: the same code with another content
 }
 
 peer_ids() {
-	peer status v1 2>/dev/null | grep -oE '\b[0-9]+ +[0-9a-f]{16}\b' | awk '{ print $1 }'
+	peer status v1 2>/dev/null | grep '=>' | grep -oE '\b[0-9]+ +[0-9a-f]{16}\b' | awk '{ print $1 }'
 }
 
 peer_can_chain() {
