@@ -14,7 +14,8 @@
 #define MIN(a, b)     ((a) < (b) ? (a) : (b))
 #define MAX(a, b)     ((a) > (b) ? (a) : (b))
 
-#define cleanup(fn)            __attribute__((cleanup(fn)))
+/* Also for what is only held: clang 14 does not count its end as a use. */
+#define cleanup(fn)            __attribute__((cleanup(fn), unused))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 #define no_return              __attribute__((noreturn))
 
