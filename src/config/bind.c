@@ -257,6 +257,8 @@ void bind_strings(struct bind *b, const struct field *f, const struct value *v, 
 	if (!n && !rule->empty)
 		bind_error(b, &v->origin, "leave the key out, or name something",
 			   "'%s' has no elements", f->key);
+	/* An attachment in error may have two hooks, and so this key twice. */
+	ret->n = 0;
 	ret->v = arena_calloc(b->arena, n, sizeof(*ret->v));
 	for (size_t i = 0; i < n; i++) {
 		const struct value *item = v->kind == VALUE_LIST ? &v->items[i] : v;

@@ -169,7 +169,9 @@ static void attachments_find_positions(struct tc_chain *t)
 		for (size_t k = 0; at->live && k < t->entry_count; k++) {
 			const struct tc_entry *e = &t->entries[k];
 
-			if (at->live >= e->members && at->live < e->members + e->member_count)
+			/* Nothing may be added to the NULL of an entry without members. */
+			if (e->member_count && at->live >= e->members &&
+			    at->live < e->members + e->member_count)
 				at->position = e->position + (int)(at->live - e->members);
 		}
 	}

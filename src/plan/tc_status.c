@@ -17,7 +17,7 @@ static const struct tc_chain *place_of(const struct chain *c)
 static const struct tc_entry *entry_of(const struct tc_chain *t, const struct attachment *at)
 {
 	for (size_t i = 0; at->live && i < t->entry_count; i++)
-		if (at->live >= t->entries[i].members &&
+		if (t->entries[i].member_count && at->live >= t->entries[i].members &&
 		    at->live < t->entries[i].members + t->entries[i].member_count)
 			return &t->entries[i];
 	return NULL;
