@@ -540,6 +540,8 @@ void tc_chains_plan(struct planner *p);
 void tc_chains_settle(struct planner *p);
 /* Adds what runs of ours, and how much of it this plan takes away. */
 void tc_count(const struct planner *p, size_t *total, size_t *removed);
+/* The entry that runs the attachment's program; NULL: none. */
+const struct tc_entry *tc_entry_of(const struct tc_chain *t, const struct attachment *at);
 enum mechanism tc_live_mechanism(const struct attachment *at);
 void tc_status_chains(struct planner *p, struct status *s);
 

@@ -165,15 +165,10 @@ static void attachments_find_positions(struct tc_chain *t)
 {
 	for (size_t i = 0; i < t->chain.attachments.n; i++) {
 		struct attachment *at = t->chain.attachments.v[i];
+		const struct tc_entry *e = tc_entry_of(t, at);
 
-		for (size_t k = 0; at->live && k < t->entry_count; k++) {
-			const struct tc_entry *e = &t->entries[k];
-
-			/* Nothing may be added to the NULL of an entry without members. */
-			if (e->member_count && at->live >= e->members &&
-			    at->live < e->members + e->member_count)
-				at->position = e->position + (int)(at->live - e->members);
-		}
+		if (e)
+			at->position = e->position + (int)(at->live - e->members);
 	}
 }
 

@@ -13,8 +13,8 @@ static const struct tc_chain *place_of(const struct chain *c)
 	return (const struct tc_chain *)c;
 }
 
-/* The entry that runs the attachment's program; NULL: none. */
-static const struct tc_entry *entry_of(const struct tc_chain *t, const struct attachment *at)
+/* Nothing may be added to the NULL of an entry without members. */
+const struct tc_entry *tc_entry_of(const struct tc_chain *t, const struct attachment *at)
 {
 	for (size_t i = 0; at->live && i < t->entry_count; i++)
 		if (t->entries[i].member_count && at->live >= t->entries[i].members &&
@@ -25,7 +25,7 @@ static const struct tc_entry *entry_of(const struct tc_chain *t, const struct at
 
 enum mechanism tc_live_mechanism(const struct attachment *at)
 {
-	const struct tc_entry *e = entry_of(place_of(at->chain), at);
+	const struct tc_entry *e = tc_entry_of(place_of(at->chain), at);
 
 	return e ? e->mechanism : MECHANISM_AUTO;
 }
@@ -33,7 +33,7 @@ enum mechanism tc_live_mechanism(const struct attachment *at)
 /* As declared in every respect: program, verdicts, mechanism, order. */
 static bool is_right(const struct tc_chain *t, const struct attachment *at)
 {
-	const struct tc_entry *e = entry_of(t, at);
+	const struct tc_entry *e = tc_entry_of(t, at);
 
 	if (!at->slot || !e || e->draft || e->mechanism != t->mechanism || t->chain.reordered)
 		return false;
