@@ -100,11 +100,11 @@ static int prepare_map(struct loading *l, struct bpf_map *map, struct op_result 
 	/* Where LIBBPF_PIN_BY_NAME would pin is no place of ours. */
 	(void)bpf_map__set_pin_path(map, NULL);
 	want = find_op_map(l->op, entry->name);
-	if (want && want->use.instance) {
-		r = object_reuse_map(l->c, l->a, map, &want->use, &ret->error);
+	if (want && want->action == MAP_USE) {
+		r = object_reuse_map(l->c, l->a, map, &want->from, &ret->error);
 		if (r < 0)
 			error_prefix(&ret->error, r, "map %s cannot be map %s of %s", entry->name,
-				     want->use.map, want->use.instance);
+				     want->from.map, want->from.instance);
 	} else if (want && want->max_entries) {
 		r = bpf_map__set_max_entries(map, want->max_entries);
 		if (r < 0)

@@ -83,7 +83,8 @@ struct global_decl {
 struct map_decl {
 	const char *name;
 	struct origin origin;
-	uint32_t max_entries;             /* 0: as in the ELF file */
+	uint32_t max_entries; /* 0: as in the ELF file */
+	enum on_change on_change;
 	const char *use_object, *use_map; /* NULL: a map of its own */
 	struct origin use_origin;
 };

@@ -49,8 +49,14 @@ struct elf_variable {
 struct elf_map {
 	const char *name; /* data sections: ".rodata", ".data", … */
 	uint32_t type, key_size, value_size, max_entries, flags;
-	bool is_data;      /* made of a data section */
-	bool pin_by_name;  /* LIBBPF_PIN_BY_NAME was asked for; ignored with a note */
+	bool is_data;     /* made of a data section */
+	bool pin_by_name; /* LIBBPF_PIN_BY_NAME was asked for; ignored with a note */
+	bool filled;      /* the file itself fills it: with programs, or with maps (.values) */
+	/*
+	 * Values with what user space cannot read and write back: timers, kernel pointers, lists, trees. A spin
+	 * lock is none of these.
+	 */
+	bool opaque;
 	char btf_hash[65]; /* of the BTF of key and value; "" without BTF */
 };
 

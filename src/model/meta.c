@@ -108,9 +108,14 @@ const void *meta_object_encode(struct arena *a, const struct meta_object *m, siz
 		add_string(&b, "program", m->programs[i]);
 	for (size_t i = 0; i < m->map_count; i++) {
 		const struct meta_map *map = &m->maps[i];
-		const char *const fields[] = { map->name, map->btf_hash, map->use };
+		char max_entries[16], flags[16];
+		const char *const fields[] = { map->name, map->btf_hash, map->use,    map->born,
+					       map->from, map->values,   max_entries, flags };
 
-		add_line(&b, "map", fields, ARRAY_SIZE(fields));
+		(void)snprintf(max_entries, sizeof(max_entries), "%u", map->max_entries);
+		(void)snprintf(flags, sizeof(flags), "%u", map->flags);
+
+		add_line(&b, "map", fields, map->known ? ARRAY_SIZE(fields) : 6);
 	}
 	return finish(a, &b, ret_size);
 }
@@ -310,7 +315,15 @@ static bool read_object_map(struct arena *a, const struct line *l, struct object
 	map->name = l->fields[0];
 	map->btf_hash = l->fields[1];
 	map->use = *l->fields[2] ? l->fields[2] : NULL;
-	return true;
+	map->values = "";
+	if (l->n < 6)
+		return true;
+	map->born = *l->fields[3] ? l->fields[3] : NULL;
+	map->from = *l->fields[4] ? l->fields[4] : NULL;
+	map->values = l->fields[5];
+	map->known = l->n >= 8;
+	return !map->known || (num_parse_u32(l->fields[6], UINT32_MAX, &map->max_entries) == 0 &&
+			       num_parse_u32(l->fields[7], UINT32_MAX, &map->flags) == 0);
 }
 
 static bool read_object_line(struct arena *a, const struct line *l, void *arg)
@@ -364,6 +377,9 @@ int meta_object_decode(struct arena *a, const void *data, size_t size, struct me
 	m.program_count = reader.programs.n;
 	m.maps = reader.maps.v;
 	m.map_count = reader.maps.n;
+	for (size_t i = 0; i < m.map_count; i++)
+		if (!m.maps[i].born)
+			m.maps[i].born = m.version;
 	*ret = m;
 	return 0;
 }

@@ -16,6 +16,16 @@
 struct meta_map {
 	const char *name, *btf_hash;
 	const char *use; /* "INSTANCE/MAP" when it is another object's map, else NULL */
+	/*
+	 * The version that created it: an earlier one where the map was kept. Never NULL after decoding
+	 * (metadata without it: the object's own version).
+	 */
+	const char *born;
+	const char *from;     /* the version whose entries were copied into it; NULL: none */
+	const char *values;   /* of a data section: hash of what the declaration sets there; "" */
+	bool known;           /* the two below are: older metadata lacks them */
+	uint32_t max_entries; /* as it was asked for: the kernel rounds some types */
+	uint32_t flags;       /* likewise: the kernel adds some */
 };
 
 struct meta_object {

@@ -50,6 +50,13 @@ const char *const instances_names[INSTANCES_COUNT] = {
 	[INSTANCES_INTERFACE] = "interface",
 };
 
+const char *const on_change_names[ON_CHANGE_COUNT] = {
+	[ON_CHANGE_KEEP] = "keep",
+	[ON_CHANGE_GROW] = "grow",
+	[ON_CHANGE_RESET] = "reset",
+	[ON_CHANGE_FAIL] = "fail",
+};
+
 const char *const access_names[ACCESS_COUNT] = { [ACCESS_RO] = "ro", [ACCESS_RW] = "rw" };
 
 const char *const target_type_names[TARGET_COUNT] = { [TARGET_BPFFS] = "bpffs" };

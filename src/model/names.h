@@ -48,6 +48,14 @@ enum tc_direction { TC_INGRESS, TC_EGRESS, TC_DIRECTION_COUNT };
 
 enum on_foreign { ON_FOREIGN_WAIT, ON_FOREIGN_REPLACE, ON_FOREIGN_COUNT };
 enum on_missing { ON_MISSING_SKIP, ON_MISSING_DROP, ON_MISSING_HOLD, ON_MISSING_COUNT };
+/* What a new version of an object does with a map of the version before. */
+enum on_change {
+	ON_CHANGE_KEEP,  /* the very map; where it cannot be kept, the old version stays */
+	ON_CHANGE_GROW,  /* likewise, but a larger one takes the entries over */
+	ON_CHANGE_RESET, /* a new map */
+	ON_CHANGE_FAIL, /* as keep, and whatever differs or cannot be compared keeps the old version */
+	ON_CHANGE_COUNT,
+};
 enum instances { INSTANCES_ONE, INSTANCES_INTERFACE, INSTANCES_COUNT };
 enum access { ACCESS_RO, ACCESS_RW, ACCESS_COUNT };
 enum target_type { TARGET_BPFFS, TARGET_COUNT };
@@ -71,6 +79,7 @@ extern const char *const tc_mechanism_names[TC_MECHANISM_COUNT];
 extern const char *const tc_direction_names[TC_DIRECTION_COUNT];
 extern const char *const on_foreign_names[ON_FOREIGN_COUNT];
 extern const char *const on_missing_names[ON_MISSING_COUNT];
+extern const char *const on_change_names[ON_CHANGE_COUNT];
 extern const char *const instances_names[INSTANCES_COUNT];
 extern const char *const access_names[ACCESS_COUNT];
 extern const char *const target_type_names[TARGET_COUNT];

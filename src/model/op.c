@@ -28,6 +28,7 @@ const char *const op_kind_names[OP_KIND_COUNT] = {
 	[OP_ROOT_CLEAR] = "root-clear",
 	[OP_LINK_REMOVE] = "link-remove",
 	[OP_GRACE] = "grace",
+	[OP_MAP_SYNC] = "map-sync",
 	[OP_SHARE_UNPIN] = "share-unpin",
 	[OP_CHAIN_REMOVE] = "chain-remove",
 	[OP_OBJECT_REMOVE] = "object-remove",
@@ -326,6 +327,11 @@ static void add_operation(struct strbuf *b, const struct op *op)
 		break;
 	case OP_GRACE:
 		strbuf_add(b, "wait for a grace period");
+		break;
+	case OP_MAP_SYNC:
+		strbuf_addf(b, "copy what changed in map %s of %s from version %s to version %s",
+			    op->sync.to.map, op->sync.to.instance, op->sync.from.version,
+			    op->sync.to.version);
 		break;
 	case OP_ROOT_SET:
 	case OP_LINK_SET:

@@ -31,6 +31,7 @@ enum op_kind {
 	OP_TC_CLEAR,       /* detach from a tc hook */
 	OP_ROOT_UNPIN, /* the pins of libxdp's protocol for a dispatcher that the interface left */
 	OP_GRACE,      /* wait until no CPU runs what was detached or swapped out */
+	OP_MAP_SYNC,   /* the second sweep of a copied map: what changed since the first one */
 	OP_SHARE_UNPIN,
 	OP_CHAIN_REMOVE,
 	OP_OBJECT_REMOVE,
@@ -54,17 +55,33 @@ struct map_ref {
 	const char *instance, *version, *map;
 };
 
+/* How a map of a new version comes by its contents. */
+enum map_action {
+	MAP_CREATE, /* a new map, as the file fills it */
+	MAP_USE,    /* another object's map, which is `from` */
+	MAP_KEEP,   /* the very map of the version before, which is `from` */
+	MAP_COPY, /* a new one with the entries of `from`, and OP_MAP_SYNC once nothing runs the old */
+	/*
+	 * A new data section, in which every variable that `from` has by the same name and type takes the value
+	 * that it has there, unless the declaration gives it one.
+	 */
+	MAP_CARRY,
+	MAP_ACTION_COUNT,
+};
+
 struct op_map {
 	const char *name;
+	enum map_action action;
 	uint32_t max_entries; /* 0: as in the file */
-	struct map_ref use;   /* instance NULL: a map of its own */
+	struct map_ref from;  /* of all but MAP_CREATE */
+	uint32_t from_id;     /* precondition: what `from` is; 0: not there yet (MAP_USE) */
 };
 
 /* OP_OBJECT_LOAD, OP_EXTENSION_LOAD, OP_OBJECT_REMOVE (instance and version only) */
 struct op_object {
 	const char *instance, *version;
 	const struct object_decl *decl; /* source bytes, values */
-	struct op_map *maps;
+	struct op_map *maps;            /* those of the file that are not just created as it says */
 	size_t map_count;
 	const char **programs; /* to load and pin, sorted */
 	size_t program_count;
@@ -135,6 +152,11 @@ struct op_netns { /* OP_NETNS_RECORD, OP_NETNS_FORGET */
 	const char *name;
 };
 
+/* OP_MAP_SYNC: both are maps of one instance, of its old and its new version. */
+struct op_map_sync {
+	struct map_ref from, to;
+};
+
 struct op_share_pin {
 	const char *alias;
 	struct map_ref map;
@@ -173,6 +195,7 @@ struct op {
 		struct op_root root;
 		struct op_tc tc;
 		struct op_netns netns;
+		struct op_map_sync sync;
 		struct op_share share;
 	};
 };

@@ -149,7 +149,8 @@ static void fill_maps(struct planner *p, struct op_object *o, const struct insta
 		if (maps[k]->use_object) {
 			const struct instance *owner = instance_used(p, i, maps[k]);
 
-			m->use = (struct map_ref){ owner->name, owner->version, maps[k]->use_map };
+			m->action = MAP_USE;
+			m->from = (struct map_ref){ owner->name, owner->version, maps[k]->use_map };
 		}
 	}
 }
@@ -190,9 +191,11 @@ static void fill_meta(struct planner *p, struct op_object *o, const struct insta
 		m->maps[k].name = elf->maps[k].name;
 		m->maps[k].btf_hash = elf->maps[k].btf_hash;
 		for (size_t u = 0; u < o->map_count; u++)
-			if (o->maps[u].use.instance && str_eq(o->maps[u].name, elf->maps[k].name))
-				m->maps[k].use = arena_printf(
-					p->a, "%s/%s", o->maps[u].use.instance, o->maps[u].use.map);
+			if (o->maps[u].action == MAP_USE &&
+			    str_eq(o->maps[u].name, elf->maps[k].name))
+				m->maps[k].use = arena_printf(p->a, "%s/%s",
+							      o->maps[u].from.instance,
+							      o->maps[u].from.map);
 	}
 	if (m->map_count)
 		qsort(m->maps, m->map_count, sizeof(*m->maps), by_meta_name);

@@ -212,6 +212,12 @@ struct meta_object fake_copy_meta(struct arena *a, const struct meta_object *m)
 			.name = arena_strdup(a, m->maps[i].name),
 			.btf_hash = arena_strdup(a, m->maps[i].btf_hash),
 			.use = arena_strdup(a, m->maps[i].use),
+			.born = arena_strdup(a, m->maps[i].born),
+			.from = arena_strdup(a, m->maps[i].from),
+			.values = arena_strdup(a, m->maps[i].values),
+			.known = m->maps[i].known,
+			.max_entries = m->maps[i].max_entries,
+			.flags = m->maps[i].flags,
 		};
 	return c;
 }

@@ -88,14 +88,14 @@ static void load_map(struct kern_fake *k, const struct op_object *op, struct fak
 		     struct op_result *ret)
 {
 	for (size_t i = 0; i < op->map_count; i++) {
-		if (!str_eq(op->maps[i].name, map->name) || !op->maps[i].use.instance)
+		if (!str_eq(op->maps[i].name, map->name) || op->maps[i].action != MAP_USE)
 			continue;
 		map->used = true;
-		map->id = fake_map_id(k, &op->maps[i].use);
+		map->id = fake_map_id(k, &op->maps[i].from);
 		if (!map->id)
 			fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "Vanished",
-				    "map %s/%s is not pinned", op->maps[i].use.instance,
-				    op->maps[i].use.map);
+				    "map %s/%s is not pinned", op->maps[i].from.instance,
+				    op->maps[i].from.map);
 		return;
 	}
 	map->id = k->next_id++;

@@ -299,7 +299,8 @@ void load_op_use(struct op *op, const char *map, const char *instance, const cha
 
 	for (size_t i = 0; i < o->map_count; i++)
 		if (str_eq(o->maps[i].name, map)) {
-			o->maps[i].use = (struct map_ref){ instance, version, their_map };
+			o->maps[i].action = MAP_USE;
+			o->maps[i].from = (struct map_ref){ instance, version, their_map };
 			o->meta.maps[i].use = arena_printf(fixture.a, "%s/%s", instance, their_map);
 			return;
 		}

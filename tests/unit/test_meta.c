@@ -24,9 +24,16 @@
 
 static const char *programs[] = { "xdp_a", "xdp_b" };
 static struct meta_map maps[] = {
-	{ ".rodata", "", NULL },
-	{ "blocked", "0123abcd", NULL },
-	{ "seen", "77", "firewall/blocked" },
+	{ .name = ".rodata", .btf_hash = "" },
+	{ .name = "blocked",
+	  .btf_hash = "0123abcd",
+	  .born = "00aa",
+	  .from = "00bb",
+	  .values = "ffee",
+	  .known = true,
+	  .max_entries = UINT32_MAX,
+	  .flags = 1 },
+	{ .name = "seen", .btf_hash = "77", .use = "firewall/blocked" },
 };
 
 static const struct meta_object object = {
@@ -80,6 +87,13 @@ static void same_object(const struct meta_object *x, const struct meta_object *y
 		assert_string_equal(x->maps[i].name, y->maps[i].name);
 		assert_string_equal(x->maps[i].btf_hash, y->maps[i].btf_hash);
 		assert_true(str_eq(x->maps[i].use, y->maps[i].use));
+		assert_string_equal(y->maps[i].born,
+				    x->maps[i].born ? x->maps[i].born : x->version);
+		assert_true(str_eq(x->maps[i].from, y->maps[i].from));
+		assert_string_equal(y->maps[i].values, x->maps[i].values ? x->maps[i].values : "");
+		assert_int_equal(x->maps[i].known, y->maps[i].known);
+		assert_int_equal(x->maps[i].max_entries, y->maps[i].max_entries);
+		assert_int_equal(x->maps[i].flags, y->maps[i].flags);
 	}
 }
 
