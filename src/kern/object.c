@@ -17,6 +17,7 @@
 #include "base/str.h"
 #include "kern/context.h"
 #include "kern/libbpf_words.h"
+#include "kern/object_maps.h"
 #include "kern/pin.h"
 #include "kern/verifier.h"
 #include "model/layout.h"
@@ -26,12 +27,7 @@ struct loading {
 	struct arena *a;
 	const struct op_object *op;
 	struct bpf_object *object;
-	LIST(struct loading_map) maps;
-};
-
-struct loading_map {
-	struct bpf_map *map;
-	const char *name; /* of the ELF file; libbpf's own changes once a map is reused */
+	struct object_maps maps;
 };
 
 static void loading_done(struct loading *l)
@@ -54,25 +50,22 @@ const char *object_map_name(struct arena *a, const struct bpf_map *map)
 	return arena_strdup(a, bpf_map__is_internal(map) && dot ? dot : name);
 }
 
-static const struct op_map *find_op_map(const struct op_object *op, const char *name)
-{
-	for (size_t i = 0; i < op->map_count; i++)
-		if (str_eq(op->maps[i].name, name))
-			return &op->maps[i];
-	return NULL;
-}
-
 int object_reuse_map(const struct kern_context *c, struct arena *a, struct bpf_map *map,
 		     const struct map_ref *use, struct error *e)
 {
 	const char *pin = layout_map_pin(a, use->instance, use->version, use->map);
-	struct observed_map theirs;
 	cleanup(closep) int fd = -1;
 	int r;
 
 	r = pin_open(pin_path(c, a, pin), &fd, e);
-	if (r == 0)
-		r = pin_map_info(a, fd, &theirs, e);
+	return r < 0 ? r : object_reuse_fd(a, map, fd, e);
+}
+
+int object_reuse_fd(struct arena *a, struct bpf_map *map, int fd, struct error *e)
+{
+	struct observed_map theirs;
+	int r = pin_map_info(a, fd, &theirs, e);
+
 	if (r < 0)
 		return r;
 	if (theirs.type != bpf_map__type(map) || theirs.key_size != bpf_map__key_size(map) ||
@@ -86,52 +79,6 @@ int object_reuse_map(const struct kern_context *c, struct arena *a, struct bpf_m
 	r = bpf_map__reuse_fd(map, fd); /* duplicates it */
 	if (r < 0)
 		return error_set(e, r, "%s", error_string(r));
-	return 0;
-}
-
-static int prepare_map(struct loading *l, struct bpf_map *map, struct op_result *ret)
-{
-	struct loading_map *entry = LIST_ADD(l->a, &l->maps);
-	const struct op_map *want;
-	int r = 0;
-
-	entry->map = map;
-	entry->name = object_map_name(l->a, map);
-	/* Where LIBBPF_PIN_BY_NAME would pin is no place of ours. */
-	(void)bpf_map__set_pin_path(map, NULL);
-	want = find_op_map(l->op, entry->name);
-	if (want && want->action == MAP_USE) {
-		r = object_reuse_map(l->c, l->a, map, &want->from, &ret->error);
-		if (r < 0)
-			error_prefix(&ret->error, r, "map %s cannot be map %s of %s", entry->name,
-				     want->from.map, want->from.instance);
-	} else if (want && want->max_entries) {
-		r = bpf_map__set_max_entries(map, want->max_entries);
-		if (r < 0)
-			error_set(&ret->error, r, "map %s cannot have max_entries %u: %s",
-				  entry->name, want->max_entries, error_string(r));
-	}
-	return r < 0 ? fail(ret, r, "MapCreateFailed") : 0;
-}
-
-static int prepare_values(struct loading *l, struct op_result *ret)
-{
-	const struct object_decl *decl = l->op->decl;
-
-	for (size_t i = 0; i < decl->value_count; i++) {
-		const struct global_value *v = &decl->values[i];
-		struct bpf_map *map = bpf_object__find_map_by_name(l->object, v->section);
-		size_t size = 0;
-		char *data = map ? bpf_map__initial_value(map, &size) : NULL;
-
-		if (!data || v->offset > size || v->size > size - v->offset) {
-			error_set(&ret->error, -EINVAL,
-				  "global at %s+%u of %u bytes is not in the ELF file", v->section,
-				  v->offset, v->size);
-			return fail(ret, -EINVAL, "LoadFailed");
-		}
-		memcpy(data + v->offset, v->bytes, v->size);
-	}
 	return 0;
 }
 
@@ -214,18 +161,6 @@ int object_open(const struct op_object *op, const void *elf, size_t size,
 	return fail(ret, code, "LoadFailed");
 }
 
-static int prepare(struct loading *l, struct op_result *ret)
-{
-	struct bpf_map *map;
-	int r = 0;
-
-	/* By the names in the ELF file, which libbpf forgets when a map is reused: so values go first. */
-	r = prepare_values(l, ret);
-	bpf_object__for_each_map(map, l->object)
-		r = r < 0 ? r : prepare_map(l, map, ret);
-	return r < 0 ? r : prepare_programs(l, ret);
-}
-
 static int pin_programs(struct loading *l, struct error *e)
 {
 	const struct op_object *op = l->op;
@@ -250,8 +185,8 @@ static int pin_maps(struct loading *l, struct error *e)
 	const struct op_object *op = l->op;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < l->maps.n; i++) {
-		const struct loading_map *m = &l->maps.v[i];
+	for (size_t i = 0; r == 0 && i < l->maps.list.n; i++) {
+		const struct object_map *m = &l->maps.list.v[i];
 		int fd = bpf_map__fd(m->map);
 		const char *pin = layout_map_pin(l->a, op->instance, op->version, m->name);
 
@@ -325,9 +260,12 @@ void object_load(const struct kern_context *c, struct arena *a, const struct op 
 		pin_path(c, a, layout_object_dir(a, op->object.instance, op->object.version));
 	int r;
 
-	r = object_open(l.op, elf, elf_size, &l.object, ret);
+	r = object_open(l.op, object_maps_bytes(a, l.op, elf, elf_size), elf_size, &l.object, ret);
+	l.maps = (struct object_maps){ .c = c, .a = a, .op = l.op, .object = l.object };
 	if (r == 0)
-		r = prepare(&l, ret);
+		r = object_maps_prepare(&l.maps, ret);
+	if (r == 0)
+		r = prepare_programs(&l, ret);
 	if (r == 0)
 		r = verifier_load(l.object, a, ret);
 	if (r < 0)

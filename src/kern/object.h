@@ -17,6 +17,8 @@ const char *object_map_name(struct arena *a, const struct bpf_map *map);
 /* Makes map the one that is pinned at use; the verifier would look only at what the program does with it. */
 int object_reuse_map(const struct kern_context *c, struct arena *a, struct bpf_map *map,
 		     const struct map_ref *use, struct error *e);
+/* The same by a descriptor, which stays the caller's. -EINVAL: it is another kind of map. */
+int object_reuse_fd(struct arena *a, struct bpf_map *map, int fd, struct error *e);
 
 /* Whether the operation names that function. */
 bool object_wants(const struct op_object *op, const char *function);

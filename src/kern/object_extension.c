@@ -5,7 +5,6 @@
  * that a chain changes its mechanism without anything being forgotten. Nothing is written into these maps:
  * what the file fills them with at first is taken out of the bytes.
  */
-#include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,11 +16,10 @@
 #include "base/str.h"
 #include "kern/libxdp.h"
 #include "kern/object.h"
+#include "kern/object_fill.h"
 #include "kern/pin.h"
 #include "kern/verifier.h"
 #include "model/layout.h"
-
-#define MAPS_SECTION ".maps"
 
 /* ENOTSUPP of the kernel, which never was meant for user space and reaches it all the same. */
 #define KERNEL_ENOTSUPP 524
@@ -48,34 +46,11 @@ static const char *extension_pin(const struct extending *x, const char *function
 
 /* --- before loading ----------------------------------------------------------------- */
 
-/*
- * Without the relocations of their section maps are filled with nothing: neither program arrays with programs that
- * are not loaded again, nor maps of maps that hold something else by now. The bytes are those that elf_read()
- * accepted, so their tables are within them.
- */
-static void *without_initial_values(struct arena *a, const void *elf, size_t size)
+static bool drop_all(void *arg, const char *map)
 {
-	unsigned char *bytes = arena_dup(a, elf, size), *table;
-	Elf64_Shdr section, of;
-	Elf64_Ehdr header;
-	const char *names;
-
-	memcpy(&header, bytes, sizeof(header));
-	table = bytes + header.e_shoff;
-	memcpy(&section, table + header.e_shstrndx * sizeof(section), sizeof(section));
-	names = (const char *)bytes + section.sh_offset;
-	for (size_t i = 1; i < header.e_shnum; i++) {
-		memcpy(&section, table + i * sizeof(section), sizeof(section));
-		if ((section.sh_type != SHT_REL && section.sh_type != SHT_RELA) ||
-		    section.sh_info >= header.e_shnum)
-			continue;
-		memcpy(&of, table + section.sh_info * sizeof(of), sizeof(of));
-		if (!str_eq(names + of.sh_name, MAPS_SECTION))
-			continue;
-		section.sh_type = SHT_NULL;
-		memcpy(table + i * sizeof(section), &section, sizeof(section));
-	}
-	return bytes;
+	(void)arg;
+	(void)map;
+	return true;
 }
 
 static int reuse_maps(struct extending *x, struct op_result *ret)
@@ -135,7 +110,8 @@ static int prepare(struct extending *x, const void *elf, size_t size, size_t *re
 		   struct op_result *ret)
 {
 	const struct libxdp_config config = { .version = LIBXDP_VERSION_MIN, .slot_count = 1 };
-	int r = object_open(x->op, without_initial_values(x->a, elf, size), size, &x->object, ret);
+	int r = object_open(x->op, object_without_fill(x->a, elf, size, drop_all, NULL), size,
+			    &x->object, ret);
 
 	if (r == 0)
 		r = reuse_maps(x, ret);
