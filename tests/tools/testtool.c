@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bpf/test_trace.h"
@@ -314,14 +316,43 @@ static int cmd_receive(char **argv)
 	return 0;
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* wait-root INTERFACE MILLISECONDS: until it has an XDP program; prints how many microseconds that took. */
+static int cmd_wait_root(char **argv)
+{
+	uint64_t start = now_us(), limit = strtoull(argv[1], NULL, 10) * 1000;
+	const struct timespec pause = { .tv_nsec = 200 * 1000 };
+	unsigned int index = if_nametoindex(argv[0]);
+	uint32_t id = 0;
+
+	if (!index)
+		return fail(argv[0]);
+	while (bpf_xdp_query_id((int)index, 0, &id) == 0 && !id) {
+		if (now_us() - start > limit)
+			return errno = ETIMEDOUT, fail(argv[0]);
+		(void)nanosleep(&pause, NULL);
+	}
+	printf("%llu\n", (unsigned long long)(now_us() - start));
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int arguments;
 	int (*run)(char **argv);
 } commands[] = {
-	{ "send", 3, cmd_send }, { "send-udp", 3, cmd_send_udp }, { "open", 2, cmd_open },
-	{ "get", 4, cmd_get },   { "put", 3, cmd_put },           { "put-ro", 3, cmd_put_ro },
-	{ "pin", 2, cmd_pin },   { "trace", 1, cmd_trace },       { "receive", 3, cmd_receive },
+	{ "send", 3, cmd_send },       { "send-udp", 3, cmd_send_udp },
+	{ "open", 2, cmd_open },       { "get", 4, cmd_get },
+	{ "put", 3, cmd_put },         { "put-ro", 3, cmd_put_ro },
+	{ "pin", 2, cmd_pin },         { "trace", 1, cmd_trace },
+	{ "receive", 3, cmd_receive }, { "wait-root", 2, cmd_wait_root },
 };
 
 int main(int argc, char **argv)
@@ -332,6 +363,7 @@ int main(int argc, char **argv)
 	fprintf(stderr,
 		"usage: testtool send INTERFACE COUNT FIRST | send-udp INTERFACE COUNT SOURCE |\n"
 		"       open PIN ro|rw | get PIN KEY OFFSET SIZE | put PIN KEY VALUE |\n"
-		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT\n");
+		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT |\n"
+		"       wait-root INTERFACE MILLISECONDS\n");
 	return 2;
 }
