@@ -27,9 +27,11 @@
  * sees an overrun only at the end of a heap block.
  */
 #ifdef ARENA_SANITIZED
-#define BLOCK_SIZE ((size_t)0)
+#define BLOCK_SIZE  ((size_t)0)
+#define BLOCK_SMALL ((size_t)0)
 #else
-#define BLOCK_SIZE ((size_t)16 * 1024)
+#define BLOCK_SIZE  ((size_t)16 * 1024)
+#define BLOCK_SMALL ((size_t)1024)
 #endif
 
 struct block {
@@ -40,11 +42,25 @@ struct block {
 
 struct arena {
 	struct block *newest;
+	size_t block_size;
 };
+
+static struct arena *new_of_blocks(size_t size)
+{
+	struct arena *a = xnew(struct arena);
+
+	a->block_size = size;
+	return a;
+}
 
 struct arena *arena_new(void)
 {
-	return xnew(struct arena);
+	return new_of_blocks(BLOCK_SIZE);
+}
+
+struct arena *arena_new_small(void)
+{
+	return new_of_blocks(BLOCK_SMALL);
 }
 
 void arena_free(struct arena *a)
@@ -89,8 +105,8 @@ void *arena_alloc(struct arena *a, size_t size)
 	size = MAX(size, (size_t)1);
 	if (b && size <= b->size - b->used)
 		return carve(b, size);
-	if (size <= BLOCK_SIZE / 4) {
-		b = open_block(BLOCK_SIZE);
+	if (size <= a->block_size / 4) {
+		b = open_block(a->block_size);
 		b->next = a->newest;
 		a->newest = b;
 		return carve(b, size);

@@ -11,13 +11,15 @@
 #include "model/op.h"
 #include "model/result.h"
 
+struct object_cache;
 struct program_users;
 
 struct kern_context {
-	const char *bpffs_dir;       /* our directory, absolute: "/sys/fs/bpf/bpfshare" */
-	const char *run_dir;         /* "/run/bpfshare" */
-	char tag[9];                 /* stands for these two, see layout_mount_source() */
-	struct program_users *users; /* kern/program_users.h */
+	const char *bpffs_dir;        /* our directory, absolute: "/sys/fs/bpf/bpfshare" */
+	const char *run_dir;          /* "/run/bpfshare" */
+	char tag[9];                  /* stands for these two, see layout_mount_source() */
+	struct program_users *users;  /* kern/program_users.h */
+	struct object_cache *objects; /* kern/object_cache.h */
 	int64_t *lock_wait_ms; /* how long libxdp's lock may still be waited for, see libxdp_lock() */
 };
 

@@ -16,6 +16,7 @@
 #include "kern/libxdp.h"
 #include "kern/link.h"
 #include "kern/netns.h"
+#include "kern/object_cache.h"
 #include "kern/pin.h"
 #include "kern/program_users.h"
 #include "kern/root.h"
@@ -73,6 +74,7 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	set_tag(&k->context);
 	k->keep = keep_new();
 	k->context.users = program_users_new();
+	k->context.objects = object_cache_new();
 	k->lock_wait_ms = LIBXDP_LOCK_WAIT_MS;
 	k->context.lock_wait_ms = &k->lock_wait_ms;
 	*ret = k;
@@ -95,6 +97,7 @@ void kern_linux_free(struct kern_linux *k)
 	forget_built(k);
 	keep_free(k->keep);
 	program_users_free(k->context.users);
+	object_cache_free(k->context.objects);
 	arena_free(k->probed);
 	free(k->bpffs_dir);
 	free(k->run_dir);

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "kern/object_cache.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/macros.h"
+#include "base/str.h"
+#include "kern/counters.h"
+#include "model/layout.h"
+
+/* A directory as it was when it was read; inode 0: there was none. */
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	struct timespec changed;
+};
+
+enum { DIR_VERSION, DIR_PROGRAMS, DIR_MAPS, DIR_EXTENSIONS, DIR_COUNT };
+
+struct version {
+	const char *paths[DIR_COUNT]; /* relative to objects/ */
+	struct stamp stamps[DIR_COUNT];
+	const void *meta;
+	size_t meta_size;
+	struct observed_object object; /* but its names and metadata, which are decoded each time */
+};
+
+struct object_record {
+	struct object_scan *scan; /* while it is made */
+	struct arena *a;
+	const char *name;
+	struct stamp stamp;
+	LIST(struct version) versions;
+	bool settled; /* nothing changed in the tick in which it was read */
+	bool kept;    /* else it was not worth it */
+};
+
+struct record_list {
+	struct object_record **v;
+	size_t n, cap;
+};
+
+struct object_cache {
+	struct record_list list;
+};
+
+struct object_scan {
+	struct object_cache *cache;
+	int root;
+	size_t next; /* of the cache's list, whose records go into this one or to their end */
+	struct record_list list;
+	struct timespec now;
+	bool counting;
+};
+
+static void record_free(struct object_record *r)
+{
+	if (r)
+		arena_free(r->a); /* which it is in */
+}
+
+static void list_free(struct record_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		record_free(l->v[i]);
+	free(l->v);
+}
+
+static void list_add(struct record_list *l, struct object_record *r)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 16;
+		l->v = xrealloc(l->v, l->cap * sizeof(*l->v));
+	}
+	l->v[l->n++] = r;
+}
+
+struct object_cache *object_cache_new(void)
+{
+	return xnew(struct object_cache);
+}
+
+void object_cache_free(struct object_cache *k)
+{
+	if (!k)
+		return;
+	list_free(&k->list);
+	free(k);
+}
+
+/* --- directories ------------------------------------------------------------------ */
+
+static bool is_before(const struct timespec *x, const struct timespec *y)
+{
+	return x->tv_sec != y->tv_sec ? x->tv_sec < y->tv_sec : x->tv_nsec < y->tv_nsec;
+}
+
+static struct stamp stamp_of(int root, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return (struct stamp){ 0 };
+	return (struct stamp){ st.st_dev, st.st_ino, st.st_ctim };
+}
+
+static bool same_stamp(const struct stamp *x, const struct stamp *y)
+{
+	return x->inode && x->device == y->device && x->inode == y->inode &&
+	       x->changed.tv_sec == y->changed.tv_sec && x->changed.tv_nsec == y->changed.tv_nsec;
+}
+
+/* A directory that was missing and is made changes the one above it, which is looked at as well. */
+static bool is_unchanged(int root, const char *path, const struct stamp *before)
+{
+	const struct stamp now = before->inode ? stamp_of(root, path) : *before;
+
+	return !before->inode || same_stamp(&now, before);
+}
+
+static bool version_is_unchanged(int root, const struct version *v)
+{
+	for (size_t i = 0; i < DIR_COUNT; i++)
+		if (!is_unchanged(root, v->paths[i], &v->stamps[i]))
+			return false;
+	return true;
+}
+
+static bool record_is_unchanged(int root, const struct object_record *r)
+{
+	if (!r->settled || !is_unchanged(root, r->name, &r->stamp))
+		return false;
+	for (size_t i = 0; i < r->versions.n; i++)
+		if (!version_is_unchanged(root, &r->versions.v[i]))
+			return false;
+	return true;
+}
+
+/* --- what is known ---------------------------------------------------------------- */
+
+static bool kernel_counts_runs(void)
+{
+	cleanup(closep) int fd = open("/proc/sys/kernel/bpf_stats_enabled", O_RDONLY | O_CLOEXEC);
+	char value = '0';
+
+	return fd >= 0 && read(fd, &value, 1) == 1 && value != '0';
+}
+
+/* That a program cannot be asked is no matter: it is pinned, and so still what it was. */
+static void count_runs(struct observed_program *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		(void)counters_read_runs(p[i].id, &p[i].run_count, &p[i].run_ns);
+}
+
+static struct observed_program *copy_programs(struct arena *a, const struct observed_program *p,
+					      size_t n)
+{
+	struct observed_program *copy = arena_dup(a, p, n * sizeof(*p));
+
+	for (size_t i = 0; i < n; i++) {
+		copy[i].name = arena_strdup(a, p[i].name);
+		copy[i].maps = arena_dup(a, p[i].maps, p[i].map_count * sizeof(*p[i].maps));
+	}
+	return copy;
+}
+
+static struct observed_map *copy_maps(struct arena *a, const struct observed_map *m, size_t n)
+{
+	struct observed_map *copy = arena_dup(a, m, n * sizeof(*m));
+
+	for (size_t i = 0; i < n; i++)
+		copy[i].name = arena_strdup(a, m[i].name);
+	return copy;
+}
+
+static struct observed_object copy_object(struct arena *a, const struct observed_object *o)
+{
+	struct observed_object copy = *o;
+
+	copy.instance = arena_strdup(a, o->instance);
+	copy.version = arena_strdup(a, o->version);
+	copy.programs = copy_programs(a, o->programs, o->program_count);
+	copy.extensions = copy_programs(a, o->extensions, o->extension_count);
+	copy.maps = copy_maps(a, o->maps, o->map_count);
+	return copy;
+}
+
+/* False: metadata that was understood once is not any more, which cannot be. */
+static bool restore(struct object_scan *s, struct arena *a, struct version *v,
+		    struct observed_object *ret)
+{
+	if (s->counting) {
+		count_runs(v->object.programs, v->object.program_count);
+		count_runs(v->object.extensions, v->object.extension_count);
+	}
+	*ret = copy_object(a, &v->object);
+	return meta_object_decode(a, v->meta, v->meta_size, &ret->meta, NULL) == 0;
+}
+
+static bool restore_all(struct object_scan *s, struct arena *a, struct object_record *r,
+			struct object_versions *ret)
+{
+	ret->n = r->versions.n;
+	ret->v = arena_calloc(a, ret->n, sizeof(*ret->v));
+	for (size_t i = 0; i < ret->n; i++)
+		if (!restore(s, a, &r->versions.v[i], &ret->v[i]))
+			return false;
+	return true;
+}
+
+/* The record of this name, taken out of the cache's list; those before it are of nobody any more. */
+static struct object_record *take_record(struct object_scan *s, const char *name)
+{
+	struct record_list *l = &s->cache->list;
+
+	while (s->next < l->n) {
+		struct object_record *r = l->v[s->next];
+		int order = strcmp(r->name, name);
+
+		if (order > 0)
+			break;
+		l->v[s->next++] = NULL;
+		if (order == 0)
+			return r;
+		record_free(r);
+	}
+	return NULL;
+}
+
+bool object_scan_find(struct object_scan *s, struct arena *a, const char *name,
+		      struct object_versions *ret)
+{
+	struct object_record *r = take_record(s, name);
+
+	if (r && record_is_unchanged(s->root, r) && restore_all(s, a, r, ret)) {
+		list_add(&s->list, r);
+		return true;
+	}
+	record_free(r);
+	return false;
+}
+
+/* --- a new record ----------------------------------------------------------------- */
+
+static struct stamp stamp_take(struct object_record *r, const char *path)
+{
+	struct stamp stamp = stamp_of(r->scan->root, path);
+
+	if (stamp.inode && !is_before(&stamp.changed, &r->scan->now))
+		r->settled = false;
+	return stamp;
+}
+
+struct object_record *object_record_new(struct object_scan *s, const char *name)
+{
+	struct arena *a = arena_new_small();
+	struct object_record *r = arena_new_of(a, struct object_record);
+
+	r->scan = s;
+	r->a = a;
+	r->name = arena_strdup(a, name);
+	r->settled = true;
+	r->stamp = stamp_take(r, name);
+	list_add(&s->list, r);
+	return r;
+}
+
+void object_record_add(struct object_record *r, const char *version)
+{
+	static const char *const below[DIR_COUNT] = { NULL, LAYOUT_PROGRAMS, LAYOUT_MAPS,
+						      LAYOUT_EXTENSIONS };
+	const char *directory = arena_printf(r->a, "%s/%s", r->name, version);
+	struct version *v = LIST_ADD(r->a, &r->versions);
+
+	for (size_t i = 0; i < DIR_COUNT; i++) {
+		v->paths[i] = below[i] ? arena_printf(r->a, "%s/%s", directory, below[i]) :
+					 directory;
+		v->stamps[i] = stamp_take(r, v->paths[i]);
+	}
+}
+
+void object_record_meta(struct object_record *r, const void *data, size_t size)
+{
+	struct version *v = &r->versions.v[r->versions.n - 1];
+
+	v->meta = arena_dup(r->a, data, size);
+	v->meta_size = size;
+}
+
+void object_record_keep(struct object_record *r, const struct observed_object *v, size_t n)
+{
+	if (!r->stamp.inode || n != r->versions.n)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].complete || !r->versions.v[i].meta)
+			return;
+		r->versions.v[i].object = copy_object(r->a, &v[i]);
+		r->versions.v[i].object.meta = (struct meta_object){ 0 };
+	}
+	r->kept = true;
+}
+
+/* --- a scan ----------------------------------------------------------------------- */
+
+struct object_scan *object_scan_begin(struct object_cache *k, const char *root)
+{
+	struct object_scan *s = xnew(struct object_scan);
+
+	s->cache = k;
+	s->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	s->counting = kernel_counts_runs();
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &s->now);
+	return s;
+}
+
+void object_scan_end(struct object_scan *s)
+{
+	struct record_list kept = { 0 };
+
+	for (size_t i = 0; i < s->list.n; i++) {
+		if (s->list.v[i]->kept)
+			list_add(&kept, s->list.v[i]);
+		else
+			record_free(s->list.v[i]);
+	}
+	free(s->list.v);
+	list_free(&s->cache->list); /* what was taken out is NULL there */
+	s->cache->list = kept;
+	closep(&s->root);
+	free(s);
+}
