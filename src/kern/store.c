@@ -14,6 +14,10 @@
  *   text LENGTH
  *   <text>
  *   sha256 <of all before this line>
+ *
+ * The number in the first line is the version of this format. A higher one is what a newer bpfshare
+ * wrote: nothing of it is judged, and while there is such an entry no object is removed, since it may
+ * refer to any of them. It goes when its file is valid and so is kept in our own format.
  */
 #include "kern/store.h"
 
@@ -31,8 +35,10 @@
 #include "kern/source_walk.h"
 #include "model/limits.h"
 
-#define MAGIC    "bpfshare-last-good 1\n"
-#define NEW_NAME ".new"
+#define FORMAT     1
+#define MAGIC_NAME "bpfshare-last-good "
+#define MAGIC      MAGIC_NAME "1\n"
+#define NEW_NAME   ".new"
 
 /* The text, and as many objects as a file can declare with paths of a sensible length. */
 #define ENTRY_BYTES_MAX (LIMIT_FILE_BYTES + LIMIT_OBJECTS * 1024)
@@ -40,6 +46,7 @@
 struct store {
 	char *dir;
 	int files, objects; /* the two directories */
+	bool synced;        /* what an earlier process renamed into place is on the disk as well */
 };
 
 void store_free(struct store *s)
@@ -57,17 +64,35 @@ static void store_freep(struct store **s)
 	store_free(*s);
 }
 
+/* 1: it was made, and its name is on the disk; 0: it was there. path is relative to the directory at. */
+static int make_directory(int at, const char *path, mode_t mode)
+{
+	const char *slash = strrchr(path, '/');
+	cleanup(freep) char *parent = slash ? xasprintf("%.*s", (int)(slash + 1 - path), path) :
+					      xstrdup(".");
+	cleanup(closep) int fd = -1;
+
+	if (mkdirat(at, path, mode) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	fd = openat(at, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return -errno;
+	return 1;
+}
+
 static int make_parents(const char *dir, struct error *e)
 {
 	cleanup(freep) char *path = xstrdup(dir);
 
 	for (char *c = path + 1; *c; c++) {
+		int r;
+
 		if (*c != '/')
 			continue;
 		*c = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return error_set(e, -errno, "%s cannot be created: %s", path,
-					 error_string(errno));
+		r = make_directory(AT_FDCWD, path, 0755);
+		if (r < 0)
+			return error_set(e, r, "%s cannot be created: %s", path, error_string(r));
 		*c = '/';
 	}
 	return 0;
@@ -78,9 +103,10 @@ static int open_private(int at, const char *path, const char *shown, int *ret_fd
 {
 	cleanup(closep) int fd = -1;
 	struct stat st;
+	int r = make_directory(at, path, 0700);
 
-	if (mkdirat(at, path, 0700) < 0 && errno != EEXIST)
-		return error_set(e, -errno, "%s cannot be created: %s", shown, error_string(errno));
+	if (r < 0)
+		return error_set(e, r, "%s cannot be created: %s", shown, error_string(r));
 	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_set(e, -errno, "%s cannot be opened: %s", shown, error_string(errno));
@@ -89,7 +115,8 @@ static int open_private(int at, const char *path, const char *shown, int *ret_fd
 				 "%s can be written by others (owner %u, mode %04o), so "
 				 "that its contents prove nothing: remove it; it is created anew",
 				 shown, (unsigned int)st.st_uid, st.st_mode & 07777u);
-	if ((st.st_mode & 0077) && fchmod(fd, 0700) < 0)
+	/* On a read-only disk it can still be read. */
+	if ((st.st_mode & 0077) && fchmod(fd, 0700) < 0 && errno != EROFS)
 		return error_set(e, -errno, "%s: mode 0700: %s", shown, error_string(errno));
 	*ret_fd = take_fd(fd);
 	return 0;
@@ -114,6 +141,20 @@ int store_open(const char *dir, struct store **ret, struct error *e)
 		return error_prefix(e, r, "last good versions");
 	*ret = take_ptr(s);
 	return 0;
+}
+
+static bool is_at(int fd, const char *dir, const char *below)
+{
+	cleanup(freep) char *path = xasprintf("%s/%s", dir, below);
+	struct stat held, present;
+
+	return fstat(fd, &held) == 0 && lstat(path, &present) == 0 &&
+	       held.st_dev == present.st_dev && held.st_ino == present.st_ino;
+}
+
+bool store_is_current(const struct store *s)
+{
+	return is_at(s->files, s->dir, "files") && is_at(s->objects, s->dir, "objects");
 }
 
 static int write_all(int fd, const char *data, size_t size)
@@ -148,24 +189,64 @@ static int write_new(int dir, const void *data, size_t size)
 	return r;
 }
 
-static int write_file(const struct store *s, int dir, const char *name, const void *data,
-		      size_t size, struct error *e)
+static const char *write_remedy(int code)
 {
+	switch (code) {
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EFBIG:
+		return ": make room there";
+	case -EROFS:
+		return ": make it writable";
+	case -EISDIR:
+		return ": remove the directory";
+	case -EIO:
+		return ": see the kernel's log for the disk's own words";
+	default:
+		return "";
+	}
+}
+
+static int write_file(struct store *s, int dir, const char *name, const void *data, size_t size,
+		      struct error *e)
+{
+	const char *part = dir == s->files ? "files" : "objects", *at = NEW_NAME;
 	int r = write_new(dir, data, size);
 
-	if (r >= 0 && renameat(dir, NEW_NAME, dir, name) < 0)
+	if (r >= 0 && renameat(dir, NEW_NAME, dir, name) < 0) {
 		r = -errno;
-	if (r >= 0 && fsync(dir) < 0)
+		at = name;
+	}
+	/* Until this comes through, both names may be what a crash leaves: the next save tries again. */
+	if (r >= 0 && fsync(dir) < 0) {
 		r = -errno;
+		s->synced = false;
+	}
 	if (r >= 0)
 		return 0;
 	(void)unlinkat(dir, NEW_NAME, 0);
-	return error_set(e, r, "%s: no last good version can be kept (the one before stays): %s%s",
-			 s->dir, error_string(r),
-			 r == -ENOSPC || r == -EDQUOT || r == -EFBIG ? ": make room there" : "");
+	return error_set(e, r,
+			 "no last good version can be kept (the one before stays): %s/%s/%s: %s%s",
+			 s->dir, part, at, error_string(r), write_remedy(r));
 }
 
-/* Reads one of our own files; the data is from malloc and ends in NUL. */
+/* A process may have been killed between a rename and the end of its fsync. */
+static int sync_directories(struct store *s, struct error *e)
+{
+	if (s->synced)
+		return 0;
+	/* A read-only disk has nothing that waits to be written. */
+	if ((fsync(s->objects) < 0 || fsync(s->files) < 0) && errno != EROFS)
+		return error_set(e, -errno, "%s: %s%s", s->dir, error_string(errno),
+				 write_remedy(-errno));
+	s->synced = true;
+	return 0;
+}
+
+/*
+ * Reads one of our own files; the data is from malloc and ends in NUL. -EPERM: somebody else's, or others
+ * can write to it, so that its content proves nothing.
+ */
 static int read_file(int dir, const char *name, size_t limit, char **ret_data, size_t *ret_size)
 {
 	cleanup(closep) int fd =
@@ -176,6 +257,8 @@ static int read_file(int dir, const char *name, size_t limit, char **ret_data, s
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EBADMSG;
+	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return -EPERM;
 	return read_bytes(fd, limit, ret_data, ret_size);
 }
 
@@ -273,6 +356,21 @@ static bool sum_is_right(const char *data, size_t size)
 	return memcmp(data + size - SHA256_HEX, sum, SHA256_HEX - 1) == 0;
 }
 
+/* The format's number is above ours, and all else may be different. */
+static bool entry_is_newer(const char *data, size_t size)
+{
+	const size_t n = strlen(MAGIC_NAME);
+	const char *end = size > n ? memchr(data + n, '\n', MIN(size - n, (size_t)12)) : NULL;
+	char digits[12];
+	uint32_t version;
+
+	if (!end || memcmp(data, MAGIC_NAME, n) != 0 || (size_t)(end - data) - n >= sizeof(digits))
+		return false;
+	memcpy(digits, data + n, (size_t)(end - data) - n);
+	digits[(size_t)(end - data) - n] = '\0';
+	return num_parse_u32(digits, UINT32_MAX, &version) == 0 && version > FORMAT;
+}
+
 static bool entry_decode(struct arena *a, const char *data, size_t size, struct store_entry *ret)
 {
 	struct cursor c = { .at = data, .left = size };
@@ -300,14 +398,24 @@ static void entry_name(const char *path, char ret[SHA256_HEX])
 	hash_bytes(path, strlen(path), ret);
 }
 
-/* Whether the object is there with this size. Its content is looked at by whoever loads it. */
-static bool object_is_stored(const struct store *s, const struct store_object *o)
+bool store_has_object(const struct store *s, const char *sha256)
 {
 	struct stat st;
 
-	if (fstatat(s->objects, o->sha256, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-		return false;
-	return !o->data || (uint64_t)st.st_size == o->size;
+	return sha256_is_valid(sha256) &&
+	       fstatat(s->objects, sha256, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
+/* With the content at hand, a copy that a disk damaged is found while it can still be made good. */
+static bool object_is_stored(const struct store *s, const struct store_object *o)
+{
+	cleanup(freep) char *data = NULL;
+	size_t size = 0;
+
+	if (!o->data)
+		return store_has_object(s, o->sha256);
+	return read_file(s->objects, o->sha256, LIMIT_OBJECT_BYTES, &data, &size) >= 0 &&
+	       size == o->size && memcmp(data, o->data, size) == 0;
 }
 
 static int save_objects(struct store *s, const struct store_entry *entry, struct error *e)
@@ -348,7 +456,7 @@ int store_save(struct store *s, const struct store_entry *entry, struct error *e
 	entry_name(entry->path, name);
 	if (read_file(s->files, name, ENTRY_BYTES_MAX, &old, &old_size) >= 0 &&
 	    old_size == text.len && memcmp(old, text.s, text.len) == 0)
-		return 0;
+		return sync_directories(s, e);
 	return write_file(s, s->files, name, text.s, text.len, e);
 }
 
@@ -363,6 +471,8 @@ static int load_entry(const struct store *s, struct arena *a, const char *name,
 	if (r < 0)
 		return r == -EFBIG ? -EBADMSG : r;
 	*ret = (struct store_entry){ 0 };
+	if (entry_is_newer(data, size))
+		return -EOPNOTSUPP;
 	if (!entry_decode(a, data, size, ret))
 		return -EBADMSG;
 	entry_name(ret->path, expected);
@@ -383,6 +493,18 @@ int store_load(const struct store *s, struct arena *a, const char *path, struct 
 		return error_set(e, r,
 				 "the last good version of %s (%s/files/%s) is damaged and is "
 				 "not used: it is replaced when the file is valid again",
+				 path, s->dir, name);
+	if (r == -EOPNOTSUPP)
+		return error_set(e, r,
+				 "the last good version of %s (%s/files/%s) was kept by a newer "
+				 "bpfshare and is not used by this one: it is replaced when the "
+				 "file is valid again",
+				 path, s->dir, name);
+	if (r == -EPERM)
+		return error_set(e, r,
+				 "the last good version of %s (%s/files/%s) belongs to or can be "
+				 "written by others and is not used: it is replaced when the file "
+				 "is valid again",
 				 path, s->dir, name);
 	if (r < 0)
 		return error_set(e, r,
@@ -406,13 +528,15 @@ int store_load_object(const struct store *s, const char *sha256, struct source_b
 		return error_set(e, r, "no object file with SHA-256 %s is kept", sha256);
 	if (r >= 0)
 		hash_bytes(data, size, sum);
-	if (r == -EBADMSG || r == -EFBIG || (r >= 0 && !str_eq(sum, sha256))) {
+	if (r == -EBADMSG || r == -EFBIG || r == -EPERM || (r >= 0 && !str_eq(sum, sha256))) {
 		/* Gone, it is written again by the next store_save that has it. */
-		(void)unlinkat(s->objects, sha256, 0);
-		return error_set(e, -EBADMSG,
-				 "the kept copy of an object file (%s/objects/%s) was "
-				 "damaged and is removed",
-				 s->dir, sha256);
+		bool gone = unlinkat(s->objects, sha256, 0) == 0;
+
+		return error_set(
+			e, -EBADMSG, "the kept copy of an object file (%s/objects/%s) %s and is %s",
+			s->dir, sha256,
+			r == -EPERM ? "belonged to or could be written by others" : "was damaged",
+			gone ? "removed" : "not used");
 	}
 	if (r < 0)
 		return error_set(e, r, "%s/objects/%s: %s", s->dir, sha256, error_string(r));
@@ -460,6 +584,7 @@ static int list_names(struct arena *a, int dir, struct string_list *ret)
 	return r;
 }
 
+/* Names that are not ours, and directories of whatever name, were put there by somebody else. */
 static int remove_others(int dir, struct arena *a, const struct string_list *keep)
 {
 	struct string_list names = { 0 };
@@ -467,11 +592,13 @@ static int remove_others(int dir, struct arena *a, const struct string_list *kee
 	int r = list_names(a, dir, &names);
 
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
-		if (names_have(keep, names.v[i]))
+		if (names_have(keep, names.v[i]) ||
+		    (!sha256_is_valid(names.v[i]) && !str_eq(names.v[i], NEW_NAME)))
 			continue;
-		if (unlinkat(dir, names.v[i], 0) < 0 && errno != ENOENT)
+		if (unlinkat(dir, names.v[i], 0) == 0)
+			removed = true;
+		else if (errno != ENOENT && errno != EISDIR)
 			r = -errno;
-		removed = true;
 	}
 	if (r >= 0 && removed && fsync(dir) < 0)
 		r = -errno;
@@ -484,6 +611,7 @@ int store_retain(struct store *s, const struct string_list *paths, struct error 
 	struct string_list files = { .v = arena_calloc(a, paths->n, sizeof(*files.v)) };
 	LIST(const char *) hashes = { 0 };
 	struct string_list objects;
+	bool newer = false;
 	int r;
 
 	for (size_t i = 0; i < paths->n; i++) {
@@ -492,9 +620,10 @@ int store_retain(struct store *s, const struct string_list *paths, struct error 
 
 		entry_name(paths->v[i], name);
 		r = load_entry(s, a, name, &entry);
-		if (r == -ENOENT || r == -EBADMSG)
+		if (r == -ENOENT || r == -EBADMSG || r == -EPERM)
 			continue; /* a damaged entry is of no use to anybody */
-		if (r < 0)        /* cannot look: then nothing may go */
+		newer |= r == -EOPNOTSUPP;
+		if (r < 0 && r != -EOPNOTSUPP) /* cannot look: then nothing may go */
 			return error_set(e, r, "%s/files/%s: %s", s->dir, name, error_string(r));
 		files.v[files.n++] = arena_strdup(a, name);
 		for (size_t o = 0; o < entry.object_count; o++)
@@ -504,7 +633,7 @@ int store_retain(struct store *s, const struct string_list *paths, struct error 
 	names_sort(&files);
 	names_sort(&objects);
 	r = remove_others(s->files, a, &files);
-	if (r >= 0)
+	if (r >= 0 && !newer)
 		r = remove_others(s->objects, a, &objects);
 	return r < 0 ? error_set(e, r, "%s: old versions cannot be removed: %s", s->dir,
 				 error_string(r)) :

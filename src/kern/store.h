@@ -38,6 +38,8 @@ struct store_entry {
  */
 int store_open(const char *dir, struct store **ret, struct error *e);
 void store_free(struct store *s); /* NULL is fine */
+/* Whether its directories are still the ones at their path: else free it and open it anew. */
+bool store_is_current(const struct store *s);
 
 /*
  * Makes the entry the last good version of its path, objects first; it is on the disk
@@ -46,13 +48,22 @@ void store_free(struct store *s); /* NULL is fine */
  */
 int store_save(struct store *s, const struct store_entry *entry, struct error *e);
 
-/* The result is from a. -ENOENT: none is kept; -EBADMSG: damaged, and to be treated as none. */
+/*
+ * The result is from a. -ENOENT: none is kept. What cannot be used is to be treated as none: -EBADMSG:
+ * damaged; -EPERM: others can write to it; -EOPNOTSUPP: kept by a newer bpfshare.
+ */
 int store_load(const struct store *s, struct arena *a, const char *path, struct store_entry *ret,
 	       struct error *e);
+
+/* Whether there is a copy, in whatever condition. */
+bool store_has_object(const struct store *s, const char *sha256);
 
 /* Free ret with source_blob_done. -ENOENT, -EBADMSG as above; a damaged copy is removed. */
 int store_load_object(const struct store *s, const char *sha256, struct source_blob *ret,
 		      struct error *e);
 
-/* Drops the entries of all other paths, and the objects that no entry refers to any more. */
+/*
+ * Drops the entries of all other paths, and the objects that no entry refers to any more. Leaves
+ * alone what bpfshare did not put there.
+ */
 int store_retain(struct store *s, const struct string_list *paths, struct error *e);
