@@ -119,8 +119,27 @@ static uint32_t find_datasec(const struct btf *btf, const char *name)
 	return id > 0 ? (uint32_t)id : 0;
 }
 
-static void read_map(struct elf_reader *r, const struct bpf_map *in, struct elf_map *map)
+/* What a map of maps may hold is part of what it is. */
+static void add_inner(const struct btf *btf, const struct bpf_map *inner, struct elf_map *map)
 {
+	const uint32_t numbers[] = { bpf_map__type(inner), bpf_map__key_size(inner),
+				     bpf_map__value_size(inner), bpf_map__max_entries(inner),
+				     bpf_map__map_flags(inner) };
+	struct hasher *h = hasher_new();
+	char types[SHA256_HEX] = "";
+
+	if (btf)
+		btf_hash_map(btf, bpf_map__btf_key_type_id(inner),
+			     bpf_map__btf_value_type_id(inner), types);
+	hasher_add_field(h, map->btf_hash);
+	hasher_add(h, numbers, sizeof(numbers));
+	hasher_add_field(h, types);
+	hasher_finish(h, map->btf_hash);
+}
+
+static void read_map(struct elf_reader *r, struct bpf_map *in, struct elf_map *map)
+{
+	const struct bpf_map *inner = bpf_map__inner_map(in);
 	uint32_t key = bpf_map__btf_key_type_id(in), value = bpf_map__btf_value_type_id(in);
 
 	*map = (struct elf_map){
@@ -137,14 +156,18 @@ static void read_map(struct elf_reader *r, const struct bpf_map *in, struct elf_
 		key = 0;
 		value = find_datasec(r->btf, map->name);
 	}
-	if (r->btf)
+	if (r->btf) {
 		btf_hash_map(r->btf, key, value, map->btf_hash);
+		map->opaque = value && btf_is_opaque(r->btf, value);
+	}
+	if (inner)
+		add_inner(r->btf, inner, map);
 }
 
 static int read_maps(struct elf_reader *r)
 {
 	LIST(struct elf_map) maps = { 0 };
-	const struct bpf_map *in = NULL;
+	struct bpf_map *in = NULL;
 
 	while ((in = bpf_object__next_map(r->bpf, in))) {
 		if (check_name(r, "map", bpf_map__name(in)) < 0)

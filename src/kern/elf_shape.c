@@ -298,11 +298,17 @@ static void add_variables(struct type_hasher *h, const struct btf_type *t)
 	}
 }
 
-/* What a pointer points to is only named: its bytes are elsewhere, and here the circles close. */
+/*
+ * What a pointer points to is only named: its bytes are elsewhere, and here the circles close. Tags tell the
+ * kernel who owns it (kptr), and so what the bytes mean.
+ */
 static void add_pointee(struct type_hasher *h, uint32_t type)
 {
-	const struct btf_type *t = strip(h->btf, &type);
+	const struct btf_type *t = btf__type_by_id(h->btf, type);
 
+	for (; t && is_modifier(t); t = btf__type_by_id(h->btf, t->type))
+		if (btf_is_type_tag(t))
+			add_name(h, t->name_off);
 	add_number(h, t ? btf_kind(t) : 0);
 	add_name(h, t ? t->name_off : 0);
 }
@@ -381,4 +387,92 @@ void btf_hash_map(const struct btf *btf, uint32_t key, uint32_t value, char ret_
 	add_type(&h, key);
 	add_type(&h, value);
 	hasher_finish(h.hasher, ret_hex);
+}
+
+/*
+ * Those have no bytes that user space could read, write or lock: the kernel shows zeros in their place. A
+ * resilient lock is among them, since BPF_F_LOCK does not take it.
+ */
+static const char *const opaque_structs[] = {
+	"bpf_timer",   "bpf_wq",       "bpf_list_head", "bpf_list_node", "bpf_rb_root",
+	"bpf_rb_node", "bpf_refcount", "bpf_dynptr",    "bpf_task_work", "bpf_res_spin_lock",
+};
+
+static const char *const opaque_tags[] = { "kptr", "kptr_untrusted", "percpu_kptr", "uptr" };
+
+struct opacity {
+	const struct btf *btf;
+	bool *seen; /* by type */
+	unsigned int depth;
+};
+
+static bool is_one_of(const struct btf *btf, const struct btf_type *t, const char *const *names,
+		      size_t count)
+{
+	const char *name = btf__name_by_offset(btf, t->name_off);
+
+	for (size_t i = 0; name && i < count; i++)
+		if (str_eq(names[i], name))
+			return true;
+	return false;
+}
+
+static bool is_opaque_pointer(const struct btf *btf, const struct btf_type *pointer)
+{
+	const struct btf_type *t = btf__type_by_id(btf, pointer->type);
+
+	for (; t && is_modifier(t); t = btf__type_by_id(btf, t->type))
+		if (btf_is_type_tag(t) && is_one_of(btf, t, opaque_tags, ARRAY_SIZE(opaque_tags)))
+			return true;
+	return false;
+}
+
+static bool is_opaque(struct opacity *o, uint32_t type);
+
+static bool has_opaque_part(struct opacity *o, const struct btf_type *t)
+{
+	bool opaque = false;
+
+	switch (btf_kind(t)) {
+	case BTF_KIND_STRUCT:
+	case BTF_KIND_UNION:
+		opaque = is_one_of(o->btf, t, opaque_structs, ARRAY_SIZE(opaque_structs));
+		for (uint16_t i = 0; !opaque && i < btf_vlen(t); i++)
+			opaque = is_opaque(o, btf_members(t)[i].type);
+		return opaque;
+	case BTF_KIND_DATASEC:
+		for (uint16_t i = 0; !opaque && i < btf_vlen(t); i++)
+			opaque = is_opaque(o, btf_var_secinfos(t)[i].type);
+		return opaque;
+	case BTF_KIND_ARRAY:
+		return is_opaque(o, btf_array(t)->type);
+	case BTF_KIND_VAR:
+		return is_opaque(o, t->type);
+	case BTF_KIND_PTR:
+		return is_opaque_pointer(o->btf, t);
+	default:
+		return false;
+	}
+}
+
+static bool is_opaque(struct opacity *o, uint32_t type)
+{
+	const struct btf_type *t = strip(o->btf, &type);
+	bool opaque;
+
+	if (!t || o->seen[type] || o->depth > DEPTH_MAX)
+		return false;
+	o->seen[type] = true;
+	o->depth++;
+	opaque = has_opaque_part(o, t);
+	o->depth--;
+	return opaque;
+}
+
+bool btf_is_opaque(const struct btf *btf, uint32_t type)
+{
+	cleanup(freep) bool *seen = xcalloc(btf__type_cnt(btf), sizeof(*seen));
+	struct opacity o = { .btf = btf, .seen = seen };
+
+	return is_opaque(&o, type);
 }

@@ -2,6 +2,7 @@
 /* Types of BTF as shapes of variables and as hashes. Internal to elf_reader. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <bpf/btf.h>
@@ -33,3 +34,6 @@ const struct shape *shape_of(struct shapes *s, uint32_t type);
  * and qualifiers, which change nothing of what the bytes mean. Both 0 gives "".
  */
 void btf_hash_map(const struct btf *btf, uint32_t key, uint32_t value, char ret_hex[SHA256_HEX]);
+
+/* Whether values of this type have parts that user space cannot read and write back (elf_map.opaque). */
+bool btf_is_opaque(const struct btf *btf, uint32_t type);

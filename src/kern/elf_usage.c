@@ -259,8 +259,10 @@ static void scan_maps(struct graph *g)
 		for (size_t r = 0; r < count; r++) {
 			const struct elf_symbol *symbol = relocations[r].symbol;
 
-			if (node_holds(&node, section, relocations[r].offset) && symbol->section)
-				add_edges(g, i, symbol->section, symbol->value);
+			if (!node_holds(&node, section, relocations[r].offset) || !symbol->section)
+				continue;
+			g->object->maps[i].filled = true;
+			add_edges(g, i, symbol->section, symbol->value);
 		}
 	}
 }

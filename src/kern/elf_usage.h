@@ -8,7 +8,7 @@
 #include "model/elf.h"
 
 /*
- * Fills in maps, map_count and needed of the object's programs; all names must be set.
+ * Fills in maps, map_count and needed of the object's programs, and filled of its maps; all names must be set.
  * Indirect uses count: through functions called or passed as callbacks, and through
  * programs and maps that a map is statically filled with. -EINVAL: calls without end.
  */

@@ -215,6 +215,47 @@ static void programs_of_a_filled_array_are_needed(void **state)
 	assert_string_equal(maps_of(a, o, "xdp_prog_array"), "reached jumps .rodata");
 }
 
+static void filled_maps_are_told(void **state)
+{
+	static const char *const filled[] = { "filled_outer", "filled_jumps" };
+	NEW_ARENA(a);
+	const struct elf_object *o = read_object(a, "test_take_over");
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < o->map_count; i++)
+		n += o->maps[i].filled;
+	assert_int_equal(n, ARRAY_SIZE(filled));
+	for (size_t i = 0; i < ARRAY_SIZE(filled); i++)
+		assert_true(elf_find_map(o, filled[i])->filled);
+}
+
+static void opaque_values_are_told(void **state)
+{
+	NEW_ARENA(a);
+	const struct elf_object *o = read_object(a, "test_opaque");
+
+	(void)state;
+	assert_true(elf_find_map(o, "timers")->opaque);
+	assert_true(elf_find_map(o, "numbers")->opaque);
+	assert_false(elf_find_map(o, "watchers")->opaque);
+	assert_false(elf_find_map(o, "locks")->opaque);
+	assert_false(elf_find_map(o, "expired")->opaque);
+}
+
+static void what_a_map_of_maps_holds_is_part_of_its_hash(void **state)
+{
+	NEW_ARENA(a);
+	const struct elf_object *o = read_object(a, "test_take_over");
+
+	(void)state;
+	assert_int_equal(strlen(elf_find_map(o, "outer")->btf_hash), 64);
+	assert_string_equal(elf_find_map(o, "outer")->btf_hash,
+			    elf_find_map(o, "filled_outer")->btf_hash);
+	assert_string_not_equal(elf_find_map(o, "outer")->btf_hash,
+				elf_find_map(o, "outer_of_two")->btf_hash);
+}
+
 static void maps_have_their_own_names(void **state)
 {
 	static const char *const data[] = { ".rodata", ".data", ".bss", ".data.tunable",
@@ -402,6 +443,51 @@ static void hashes_tell_names_and_sizes_apart(void **state)
 	btf_hash_map(btf, (uint32_t)u32, (uint32_t)s32, key);
 	btf_hash_map(btf, (uint32_t)s32, (uint32_t)u32, value);
 	assert_string_not_equal(key, value);
+	btf__free(btf);
+}
+
+/* Whose number it is, is part of what the bytes mean. */
+static void a_tag_is_part_of_the_hash(void **state)
+{
+	NEW_ARENA(a);
+	struct btf *btf = btf__new_empty();
+	int32_t u32 = btf__add_int(btf, "unsigned int", 4, 0);
+	int32_t plain = btf__add_ptr(btf, u32);
+	int32_t owned = btf__add_ptr(btf, btf__add_type_tag(btf, "kptr", u32));
+	int32_t other = btf__add_ptr(btf, btf__add_type_tag(btf, "rcu", u32));
+	int32_t constant = btf__add_ptr(btf, btf__add_const(btf, u32));
+
+	(void)state;
+	assert_true(btf_is_opaque(btf, (uint32_t)owned));
+	assert_false(btf_is_opaque(btf, (uint32_t)plain));
+	assert_false(btf_is_opaque(btf, (uint32_t)other));
+	assert_string_not_equal(hash_of(a, btf, owned), hash_of(a, btf, plain));
+	assert_string_not_equal(hash_of(a, btf, owned), hash_of(a, btf, other));
+	assert_string_equal(hash_of(a, btf, constant), hash_of(a, btf, plain));
+	btf__free(btf);
+}
+
+/* Through unions, arrays and sections of data, and not for ever where types go in circles. */
+static void opaque_parts_are_found_everywhere(void **state)
+{
+	struct btf *btf = btf__new_empty();
+	int32_t u64 = btf__add_int(btf, "unsigned long", 8, 0);
+	int32_t timer = add_struct(btf, "bpf_timer", "opaque", u64, 8);
+	int32_t array = btf__add_array(btf, u64, timer, 2);
+	int32_t container, variable, section, circle;
+
+	(void)state;
+	container = btf__add_union(btf, "u", 16);
+	assert_int_equal(btf__add_field(btf, "a", array, 0, 0), 0);
+	variable = btf__add_var(btf, "v", BTF_VAR_STATIC, container);
+	section = btf__add_datasec(btf, ".bss", 16);
+	assert_int_equal(btf__add_datasec_var_info(btf, variable, 0, 16), 0);
+	circle = add_struct(btf, "circle", "self", (int32_t)btf__type_cnt(btf), 8);
+	assert_true(btf_is_opaque(btf, (uint32_t)section));
+	assert_true(btf_is_opaque(btf, (uint32_t)array));
+	assert_false(btf_is_opaque(btf, (uint32_t)u64));
+	assert_false(btf_is_opaque(btf, (uint32_t)circle));
+	assert_false(btf_is_opaque(btf, 0));
 	btf__free(btf);
 }
 
@@ -767,12 +853,17 @@ int main(void)
 		cmocka_unit_test(programs_tell_their_hook),
 		cmocka_unit_test(uses_of_maps_are_followed),
 		cmocka_unit_test(programs_of_a_filled_array_are_needed),
+		cmocka_unit_test(filled_maps_are_told),
+		cmocka_unit_test(opaque_values_are_told),
+		cmocka_unit_test(what_a_map_of_maps_holds_is_part_of_its_hash),
 		cmocka_unit_test(maps_have_their_own_names),
 		cmocka_unit_test(variables_have_places_and_shapes),
 		cmocka_unit_test(places_of_variables_are_right),
 		cmocka_unit_test(what_cannot_be_given_is_unsupported),
 		cmocka_unit_test(hashes_follow_the_layout),
 		cmocka_unit_test(hashes_tell_names_and_sizes_apart),
+		cmocka_unit_test(a_tag_is_part_of_the_hash),
+		cmocka_unit_test(opaque_parts_are_found_everywhere),
 		cmocka_unit_test(circles_of_types_end),
 		cmocka_unit_test(endless_typedefs_are_refused),
 		cmocka_unit_test(shapes_are_bounded_in_depth),
