@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/macros.h"
+#include "base/str.h"
 
 /* So many names of what is there are listed in a message. */
 #define NAMES_SHOWN 12
@@ -279,9 +280,9 @@ static void judge_device_maps(struct judge *j, struct object_decl *o)
 
 /* ---- all ---- */
 
-static void judge_object(struct judge *j, struct object_decl *o)
+/* What is in the file, as far as it could be read. */
+static void judge_content(struct judge *j, struct object_decl *o)
 {
-	judge_source(j, o);
 	if (!judge_elf(o))
 		return;
 	for (size_t i = 0; i < o->program_count; i++)
@@ -291,6 +292,37 @@ static void judge_object(struct judge *j, struct object_decl *o)
 		judge_map(j, o, &o->maps[i]);
 	note_pin_by_name(j, o);
 	judge_device_maps(j, o);
+}
+
+/*
+ * The object file is at fault and its declaration is not: what was good at its path last serves, if it
+ * does all that is declared now. Faults found in that are not the operator's business.
+ */
+static bool use_last_good(struct judge *j, struct object_decl *o)
+{
+	struct judge quiet = { .arena = j->arena, .scratch = j->scratch, .desired = j->desired };
+	const struct object_decl faulty = *o;
+
+	o->source = faulty.source->last_good;
+	if (o->sha256 && !str_eq(o->sha256, o->source->sha256))
+		o->source = NULL;
+	o->fault_reason = o->fault_message = NULL;
+	judge_content(&quiet, o);
+	if (!judge_elf(o) || o->fault_reason) {
+		*o = faulty;
+		return false;
+	}
+	o->present = faulty.source;
+	o->present_reason = faulty.fault_reason;
+	o->present_message = faulty.fault_message;
+	return true;
+}
+
+static void judge_object(struct judge *j, struct object_decl *o)
+{
+	judge_source(j, o);
+	if (!o->fault_reason || !o->source->last_good || !use_last_good(j, o))
+		judge_content(j, o);
 }
 
 void config_judge(struct arena *a, struct desired *d, struct diags *diags)

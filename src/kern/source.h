@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/arena.h"
 #include "base/error.h"
 #include "model/desired.h"
@@ -42,6 +44,8 @@ struct source_directory {
 	const char *path;
 	enum directory_state state;
 	const char *message; /* UNREADABLE: why */
+	dev_t device;        /* READ: its file system */
+	bool empty;          /* READ: no name in it is one of a configuration file */
 };
 
 /* Holds the directories open, so that objects are read from the same place as their files. */

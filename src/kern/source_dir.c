@@ -239,11 +239,16 @@ void source_place_read(struct walker *w, const char *path, size_t index, struct 
 {
 	struct complaint why = { 0 };
 	size_t before = entries->list.n;
+	struct stat st;
 	int r = read_place(w, path, index, p, entries, &why);
 
 	*ret_state = (struct source_directory){ .path = path, .state = DIRECTORY_READ };
-	if (r >= 0)
+	if (r >= 0) {
+		if (fstat(p->top.fd, &st) == 0)
+			ret_state->device = st.st_dev;
+		ret_state->empty = entries->list.n == before;
 		return;
+	}
 	entries->list.n = before;
 	ret_state->state = r == -ENOENT ? DIRECTORY_ABSENT : DIRECTORY_UNREADABLE;
 	if (r != -ENOENT)

@@ -118,12 +118,13 @@ struct program_decl {
 
 /* The ELF file of an object as one read gave it. */
 struct object_source {
-	int code;                     /* 0 or -errno of reading or parsing it */
-	const char *reason;           /* CamelCase token when code < 0 */
-	const char *message;          /* sentence when code < 0 */
-	const char *path;             /* absolute */
-	char sha256[65];              /* of the content; "" when it could not be read */
-	const struct elf_object *elf; /* NULL when code < 0 */
+	int code;                              /* 0 or -errno of reading or parsing it */
+	const char *reason;                    /* CamelCase token when code < 0 */
+	const char *message;                   /* sentence when code < 0 */
+	const char *path;                      /* absolute */
+	char sha256[65];                       /* of the content; "" when it could not be read */
+	const struct elf_object *elf;          /* NULL when code < 0 */
+	const struct object_source *last_good; /* what was good at this path last; NULL: not known */
 };
 
 /* A global variable's value as the bytes to put into its data section. */
@@ -150,6 +151,9 @@ struct object_decl {
 
 	/* Filled once the ELF file was read (config/elfcheck.h): */
 	const struct object_source *source;
+	/* The file as it is now, if that cannot be used and source is its last good version; else NULL. */
+	const struct object_source *present;
+	const char *present_reason, *present_message; /* why it cannot */
 	struct global_value *values;
 	size_t value_count;
 	const char *fault_reason,

@@ -223,6 +223,20 @@ static struct status_object object_row(const struct object *o, const char *name)
 	return s;
 }
 
+/* Its last good version is all that is wanted until the file is repaired, which is to be seen. */
+static void file_is_faulty(struct planner *p, struct status_object *s,
+			   const struct object_decl *decl)
+{
+	struct condition_status c = { .state = STATE_FAILED, .reason = decl->present_reason };
+
+	c.message = arena_printf(p->a, "%s; its last good version %s", decl->present_message,
+				 s->in_force == IN_FORCE_DECLARED ? "stays in force" :
+								    "is to be in force instead");
+	if (s->in_force == IN_FORCE_DECLARED)
+		s->in_force = IN_FORCE_PREVIOUS;
+	aggregate(&s->condition, &c);
+}
+
 static struct status_object instance_row(struct planner *p, const struct object *o,
 					 const struct instance *i)
 {
@@ -236,6 +250,8 @@ static struct status_object instance_row(struct planner *p, const struct object 
 	s.condition = shown(p, i->condition);
 	s.log = i->log;
 	s.in_force = in_force_of(p, i);
+	if (o->decl && o->decl->present && !i->frozen)
+		file_is_faulty(p, &s, o->decl);
 	add_details(p, &s, o, i, &all);
 	return s;
 }

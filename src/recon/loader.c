@@ -28,16 +28,24 @@ struct remembered {
 	uint64_t seen; /* load in which the file existed */
 };
 
+/* A directory as this process read it last. */
+struct seen {
+	bool read;    /* at all */
+	bool filled;  /* with files in it */
+	dev_t device; /* and on this file system */
+};
+
 struct loader {
 	struct loader_options options;
 	struct store *store; /* NULL: none is wanted, or it cannot be opened */
 	char *store_trouble; /* why it cannot be opened; NULL: it is, or none is wanted */
 	struct remembered *v;
 	size_t n, cap;
-	LIST(const char *) stored; /* hashes of object files known to be in the store */
-	struct arena *arena;       /* of that list */
+	/* Object files that this process has put into the store, or found whole there. */
+	char (*stored)[SHA256_HEX];
+	size_t stored_count, stored_cap;
 	uint64_t loads;
-	bool *directory_seen; /* by directory: was readable once in this process */
+	struct seen *seen; /* by directory */
 };
 
 /* One file on its way through a load. */
@@ -65,6 +73,11 @@ static int open_store(struct loader *l, struct error *e)
 	struct error local = { 0 };
 	int code;
 
+	/* Removed, or covered by a mount that came late: what is written there now nobody finds again. */
+	if (l->store && !store_is_current(l->store)) {
+		store_free(take_ptr(l->store));
+		l->stored_count = 0;
+	}
 	if (l->store || !l->options.state_dir)
 		return 0;
 	e = e ? e : &local;
@@ -80,8 +93,7 @@ int loader_new(const struct loader_options *o, struct loader **ret, struct error
 
 	(void)e;
 	l->options = *o;
-	l->arena = arena_new();
-	l->directory_seen = xcalloc(o->directories.n ? o->directories.n : 1, sizeof(bool));
+	l->seen = xcalloc(o->directories.n ? o->directories.n : 1, sizeof(*l->seen));
 	(void)open_store(l, NULL);
 	*ret = l;
 	return 0;
@@ -96,9 +108,9 @@ void loader_free(struct loader *l)
 		free(l->v[i].text);
 	}
 	free(l->v);
-	free(l->directory_seen);
+	free(l->seen);
+	free(l->stored);
 	free(l->store_trouble);
-	arena_free(l->arena);
 	store_free(l->store);
 	free(l);
 }
@@ -299,6 +311,49 @@ static int read_settings(struct load *ld, struct error *e)
 	return previous_settings(ld, -EINVAL, fault, e);
 }
 
+/* Something that is there was declared in it: by an earlier process, if not by this one. */
+static bool has_owner(const struct load *ld, const char *directory)
+{
+	size_t n = strlen(directory);
+
+	for (size_t i = 0; i < ld->owner_count; i++) {
+		const char *file = ld->owners[i].path;
+
+		if (str_starts(file, directory) && file[n] == '/' && !strchr(file + n + 1, '/'))
+			return true;
+	}
+	return false;
+}
+
+/* What of one directory forbids conclusions from what it does not hold; NULL: nothing. */
+static const char *judge_directory(struct load *ld, const struct source_directory *d,
+				   struct seen *seen)
+{
+	if (d->state == DIRECTORY_UNREADABLE)
+		return arena_printf(ld->a,
+				    "configuration directory %s cannot be read, so everything "
+				    "stays as it is: %s",
+				    d->path, d->message);
+	if (d->state == DIRECTORY_ABSENT)
+		return !seen->read && !has_owner(ld, d->path) ?
+			       NULL :
+			       arena_printf(ld->a,
+					    "configuration directory %s has vanished, so "
+					    "everything stays as it is; create it again (empty, "
+					    "if nothing is wanted any more)",
+					    d->path);
+	/* What a mount covered comes to light when it goes: an empty directory, as a rule. */
+	if (d->empty && seen->filled && seen->device != d->device)
+		return arena_printf(ld->a,
+				    "configuration directory %s had files and now is an empty one "
+				    "on another file system, so everything stays as it is; mount "
+				    "it again (or, if nothing is wanted any more, put a file "
+				    "there that has comments only)",
+				    d->path);
+	*seen = (struct seen){ .read = true, .filled = !d->empty, .device = d->device };
+	return NULL;
+}
+
 /* Silence of a directory says something only if it could be read, or never was there. */
 static void judge_directories(struct load *ld)
 {
@@ -306,24 +361,11 @@ static void judge_directories(struct load *ld)
 	const struct source_directory *d = source_directories(ld->g->source, &n);
 
 	for (size_t i = 0; i < n; i++) {
-		bool *seen = &ld->loader->directory_seen[i];
+		const char *why = judge_directory(ld, &d[i], &ld->loader->seen[i]);
 
-		if (d[i].state == DIRECTORY_READ) {
-			*seen = true;
-		} else if (d[i].state == DIRECTORY_UNREADABLE) {
-			ld->g->unknown = arena_printf(
-				ld->a,
-				"configuration directory %s cannot be read, so everything stays as it is: %s",
-				d[i].path, d[i].message);
-		} else if (*seen) {
-			ld->g->unknown = arena_printf(
-				ld->a,
-				"configuration directory %s has vanished, so everything stays as it is; "
-				"create it again (empty, if nothing is wanted any more)",
-				d[i].path);
-		} else {
-			absent++;
-		}
+		if (why)
+			ld->g->unknown = why;
+		absent += d[i].state == DIRECTORY_ABSENT;
 	}
 	if (n && absent == n && !ld->g->unknown)
 		ld->g->unknown =
@@ -447,8 +489,8 @@ static void list_files(struct load *ld)
 
 /* --- objects ------------------------------------------------------------------- */
 
-static const struct object_source *source_failed(struct load *ld, int code, const char *path,
-						 const char *reason, const struct error *e)
+static struct object_source *source_failed(struct load *ld, int code, const char *path,
+					   const char *reason, const struct error *e)
 {
 	struct object_source *s = arena_new_of(ld->a, struct object_source);
 
@@ -459,8 +501,8 @@ static const struct object_source *source_failed(struct load *ld, int code, cons
 	return s;
 }
 
-static const struct object_source *source_parse(struct load *ld, const struct source_blob *blob,
-						const char *path)
+static struct object_source *source_parse(struct load *ld, const struct source_blob *blob,
+					  const char *path)
 {
 	struct object_source *s = arena_new_of(ld->a, struct object_source);
 	struct elf_object *elf = NULL;
@@ -483,11 +525,36 @@ static const char *stored_hash(const struct item *it, const char *path)
 	return NULL;
 }
 
-static const struct object_source *read_object(struct load *ld, const struct object_decl *o)
+/* What the store has of an object file that cannot be used as it is. */
+static const struct object_source *read_last_good(struct load *ld, const struct object_decl *o,
+						  const char *path)
+{
+	struct item *it = &ld->items[o->file];
+	const struct object_source *s = NULL;
+	struct source_blob blob = { 0 };
+	struct error e = { 0 };
+
+	if (!it->stored.path && !load_stored(ld, it->file->path, &it->stored))
+		return NULL;
+	for (size_t i = 0; i < it->stored.object_count && !s; i++) {
+		const struct store_object *kept = &it->stored.objects[i];
+
+		if (!str_eq(kept->path, o->path) || (o->sha256 && !str_eq(kept->sha256, o->sha256)))
+			continue;
+		if (store_load_object(ld->loader->store, kept->sha256, &blob, &e) == 0)
+			s = source_parse(ld, &blob, path);
+		else
+			diag_add(&ld->g->diags, DIAG_WARNING, &o->path_origin, NULL, "%s", e.text);
+		source_blob_done(&blob);
+	}
+	return s && s->code == 0 ? s : NULL;
+}
+
+static struct object_source *read_object(struct load *ld, const struct object_decl *o)
 {
 	const struct item *it = &ld->items[o->file];
 	const char *hash = stored_hash(it, o->path), *path = o->path, *reason = "ObjectUnreadable";
-	const struct object_source *s;
+	struct object_source *s;
 	struct source_blob blob = { 0 };
 	struct error e = { 0 };
 	int code;
@@ -514,16 +581,27 @@ static bool same_object(const struct load *ld, const struct object_decl *a,
 	       (a->path[0] == '/' || ia->file->directory == ib->file->directory);
 }
 
+static bool source_is_faulty(const struct object_decl *o, const struct object_source *s)
+{
+	return s->code < 0 || (o->sha256 && !str_eq(o->sha256, s->sha256));
+}
+
 static void read_objects(struct load *ld)
 {
 	struct desired *d = &ld->g->desired;
+	struct object_source **read = arena_calloc(ld->a, d->object_count, sizeof(*read));
 
 	for (size_t i = 0; i < d->object_count; i++) {
-		for (size_t k = i; k-- > 0 && !d->objects[i].source;)
-			if (same_object(ld, &d->objects[i], &d->objects[k]))
-				d->objects[i].source = d->objects[k].source;
-		if (!d->objects[i].source)
-			d->objects[i].source = read_object(ld, &d->objects[i]);
+		struct object_decl *o = &d->objects[i];
+
+		for (size_t k = i; k-- > 0 && !read[i];)
+			if (same_object(ld, o, &d->objects[k]))
+				read[i] = read[k];
+		if (!read[i])
+			read[i] = read_object(ld, o);
+		if (source_is_faulty(o, read[i]) && !read[i]->last_good)
+			read[i]->last_good = read_last_good(ld, o, read[i]->path);
+		o->source = read[i];
 	}
 }
 
@@ -539,7 +617,7 @@ static void name_generation(struct load *ld)
 {
 	const struct item **sorted = arena_calloc(ld->a, ld->n ? ld->n : 1, sizeof(*sorted));
 	struct desired *d = &ld->g->desired;
-	struct hasher *h = hasher_new();
+	struct hasher *h = hasher_new(), *places = hasher_new();
 	char hex[SHA256_HEX];
 
 	for (size_t i = 0; i < ld->n; i++)
@@ -551,6 +629,7 @@ static void name_generation(struct load *ld)
 
 		if (f->state == FILE_MASKED || f->state == FILE_IGNORED)
 			continue;
+		hasher_add_field(places, f->path);
 		hasher_add_field(h, f->name);
 		hash_bytes(f->text ? f->text : "", f->text ? f->size : 0, hex);
 		hasher_add_field(h, hex);
@@ -559,9 +638,11 @@ static void name_generation(struct load *ld)
 		if (ld->items[d->objects[i].file].previous)
 			continue; /* no part of what the files are now */
 		hasher_add_field(h, d->objects[i].name);
-		hasher_add_field(h, d->objects[i].source->sha256);
+		hasher_add_field(h, d->objects[i].present ? d->objects[i].present->sha256 :
+							    d->objects[i].source->sha256);
 	}
 	hasher_finish(h, d->generation);
+	hasher_finish(places, ld->g->places);
 }
 
 static int load_all(struct load *ld, struct error *e)
@@ -649,47 +730,146 @@ int generation_fetch(struct generation *g, const struct object_decl *decl, struc
 
 static bool is_stored(const struct loader *l, const char *sha256)
 {
-	for (size_t i = 0; i < l->stored.n; i++)
-		if (str_eq(l->stored.v[i], sha256))
-			return true;
+	for (size_t i = 0; i < l->stored_count; i++)
+		if (str_eq(l->stored[i], sha256))
+			return store_has_object(l->store, sha256);
 	return false;
+}
+
+static void stored_add(struct loader *l, const char *sha256)
+{
+	if (is_stored(l, sha256))
+		return;
+	if (l->stored_count == l->stored_cap) {
+		l->stored_cap = l->stored_cap ? 2 * l->stored_cap : 16;
+		l->stored = xrealloc(l->stored, l->stored_cap * sizeof(*l->stored));
+	}
+	memcpy(l->stored[l->stored_count++], sha256, SHA256_HEX);
+}
+
+/* What no entry refers to goes from the store. */
+static void stored_prune(struct loader *l, const struct desired *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->stored_count; i++) {
+		bool used = false;
+
+		for (size_t k = 0; k < d->object_count && !used; k++)
+			used = str_eq(d->objects[k].source->sha256, l->stored[i]);
+		if (used)
+			memmove(l->stored[n++], l->stored[i], SHA256_HEX);
+	}
+	l->stored_count = n;
+}
+
+/* An entry of the store in the making; blobs[i] is what objects.v[i] has for data, or empty. */
+struct keeping {
+	struct arena *a;
+	struct generation *g;
+	LIST(struct store_object) objects;
+	LIST(struct source_blob) blobs;
+	struct store_entry before; /* what is kept so far; path NULL: nothing, or not looked yet */
+};
+
+static void keep_object(struct keeping *k, const char *path, const char *sha256,
+			const struct source_blob *blob)
+{
+	struct store_object *o = LIST_ADD(k->a, &k->objects);
+
+	o->path = path;
+	memcpy(o->sha256, sha256, SHA256_HEX);
+	o->data = blob->data;
+	o->size = blob->size;
+	*LIST_ADD(k->a, &k->blobs) = *blob;
+}
+
+/* What was good at this path before is still the last that was. */
+static void carry_over(struct keeping *k, const char *file, const char *path)
+{
+	const struct store *s = k->g->loader->store;
+
+	if (!k->before.path && store_load(s, k->a, file, &k->before, NULL) < 0)
+		k->before = (struct store_entry){ 0 };
+	for (size_t i = 0; i < k->before.object_count; i++) {
+		const struct store_object *o = &k->before.objects[i];
+
+		if (str_eq(o->path, path) && store_has_object(s, o->sha256))
+			keep_object(k, path, o->sha256, &(struct source_blob){ 0 });
+	}
+}
+
+static void keep_object_of(struct keeping *k, const struct object_decl *o, const char *file)
+{
+	const char *sha256 = o->source->sha256;
+	struct source_blob blob = { 0 };
+
+	for (size_t i = 0; i < k->objects.n; i++)
+		if (str_eq(k->objects.v[i].path, o->path))
+			return;
+	if (source_is_faulty(o, o->source) ||
+	    (!is_stored(k->g->loader, sha256) && generation_fetch(k->g, o, &blob, NULL) < 0))
+		carry_over(k, file, o->path);
+	else
+		keep_object(k, o->path, sha256, &blob);
 }
 
 static int keep_file(struct generation *g, size_t file, const struct source_file *f,
 		     struct error *e)
 {
 	cleanup(arena_freep) struct arena *a = arena_new();
-	struct loader *l = g->loader;
+	struct keeping k = { .a = a, .g = g };
 	const struct desired *d = &g->desired;
-	LIST(struct store_object) objects = { 0 };
-	LIST(struct source_blob) blobs = { 0 };
 	struct store_entry entry = { .path = f->path, .text = f->text, .size = f->size };
-	int code = 0;
+	int code;
 
-	for (size_t i = 0; i < d->object_count; i++) {
-		struct store_object *object;
-		struct source_blob blob = { 0 };
-
-		if (d->objects[i].file != file || d->objects[i].source->code < 0)
-			continue;
-		if (!is_stored(l, d->objects[i].source->sha256) &&
-		    generation_fetch(g, &d->objects[i], &blob, NULL) < 0)
-			continue; /* changed since: the next load keeps it */
-		object = LIST_ADD(a, &objects);
-		object->path = d->objects[i].path;
-		memcpy(object->sha256, d->objects[i].source->sha256, sizeof(object->sha256));
-		object->data = blob.data;
-		object->size = blob.size;
-		*LIST_ADD(a, &blobs) = blob;
+	for (size_t i = 0; i < d->object_count; i++)
+		if (d->objects[i].file == file)
+			keep_object_of(&k, &d->objects[i], f->path);
+	entry.objects = k.objects.v;
+	entry.object_count = k.objects.n;
+	code = store_save(g->loader->store, &entry, e);
+	for (size_t i = 0; i < k.blobs.n; i++) {
+		if (code == 0 && k.blobs.v[i].data)
+			stored_add(g->loader, k.objects.v[i].sha256);
+		source_blob_done(&k.blobs.v[i]);
 	}
-	entry.objects = objects.v;
-	entry.object_count = objects.n;
-	code = store_save(l->store, &entry, e);
-	for (size_t i = 0; i < blobs.n; i++) {
-		if (code == 0 && blobs.v[i].data)
-			*LIST_ADD(l->arena, &l->stored) =
-				arena_strdup(l->arena, objects.v[i].sha256);
-		source_blob_done(&blobs.v[i]);
+	return code;
+}
+
+static bool is_in_force(const struct generation *g, size_t file)
+{
+	return g->desired.files[file].in_force == IN_FORCE_DECLARED;
+}
+
+static void remember_all(struct generation *g)
+{
+	struct loader *l = g->loader;
+	size_t n;
+	const struct source_file *files = source_files(g->source, &n);
+
+	if (g->settings_text)
+		remember(l, l->options.settings_path, g->settings_text, g->settings_size);
+	for (size_t i = 0; i < n; i++)
+		if (is_in_force(g, i))
+			remember(l, files[i].path, files[i].text, files[i].size);
+}
+
+/* One that cannot be kept is no reason not to keep the others; the first error is told. */
+static int save_all(struct generation *g, struct error *e)
+{
+	struct loader *l = g->loader;
+	struct store_entry settings = { .path = l->options.settings_path,
+					.text = g->settings_text,
+					.size = g->settings_size };
+	size_t n;
+	const struct source_file *files = source_files(g->source, &n);
+	int code = g->settings_text ? store_save(l->store, &settings, e) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int r = is_in_force(g, i) ? keep_file(g, i, &files[i], code ? NULL : e) : 0;
+
+		code = code ? code : r;
 	}
 	return code;
 }
@@ -704,7 +884,8 @@ static int forget_others(struct generation *g, struct error *e)
 	if (g->settings_text || g->trouble)
 		paths.v[paths.n++] = l->options.settings_path;
 	for (size_t i = 0; i < g->desired.file_count; i++)
-		paths.v[paths.n++] = g->desired.files[i].path;
+		if (g->desired.files[i].state != FILE_MASKED)
+			paths.v[paths.n++] = g->desired.files[i].path;
 	for (size_t i = l->n; i-- > 0;) {
 		if (l->v[i].seen == l->loads)
 			continue;
@@ -712,31 +893,24 @@ static int forget_others(struct generation *g, struct error *e)
 		free(l->v[i].text);
 		l->v[i] = l->v[--l->n];
 	}
-	l->stored.n = 0; /* what no entry refers to goes */
+	stored_prune(l, &g->desired);
 	return l->store ? store_retain(l->store, &paths, e) : 0;
 }
 
 int generation_keep(struct generation *g, struct error *e)
 {
 	struct loader *l = g->loader;
-	size_t n;
-	const struct source_file *files = source_files(g->source, &n);
-	int code = open_store(l, e);
+	struct error local = { 0 };
+	int code = open_store(l, e), r;
 
-	if (g->settings_text) {
-		struct store_entry entry = { .path = l->options.settings_path,
-					     .text = g->settings_text,
-					     .size = g->settings_size };
-
-		remember(l, entry.path, entry.text, entry.size);
-		code = l->store && code == 0 ? store_save(l->store, &entry, e) : code;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (g->desired.files[i].in_force != IN_FORCE_DECLARED)
-			continue;
-		remember(l, files[i].path, files[i].text, files[i].size);
-		if (l->store && code == 0)
-			code = keep_file(g, i, &files[i], e);
-	}
-	return code < 0 ? code : forget_others(g, e);
+	e = e ? e : &local;
+	remember_all(g);
+	if (l->store)
+		code = save_all(g, e);
+	if (g->unknown)
+		return code; /* what is not seen may be there */
+	r = forget_others(g, code < 0 ? NULL : e);
+	if (code < 0 && l->store && r == 0)
+		code = save_all(g, e); /* on a full disk that may have made room */
+	return code < 0 ? code : r;
 }

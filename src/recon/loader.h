@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/hash.h"
 #include "config/config.h"
 #include "kern/source.h"
 
@@ -31,6 +32,7 @@ struct generation {
 	size_t settings_size;
 	struct diags diags;  /* of all files, settings and object files, in that order */
 	const char *trouble; /* the settings are at fault: their last good version is in force */
+	char places[SHA256_HEX]; /* hash of the paths of all files, which the generation leaves out */
 	const char *
 		unknown; /* a directory could not be read: nothing may be concluded from its silence */
 };
@@ -56,7 +58,8 @@ int generation_fetch(struct generation *g, const struct object_decl *decl, struc
 		     struct error *e);
 
 /*
- * Stores what is valid in g as last good and forgets files that are gone. On an error (a store that
- * cannot be opened or written) this process still remembers all of it; the next call tries again.
+ * Stores what is valid in g as last good and forgets files that are gone, unless a directory could not be
+ * read. On an error (a store that cannot be opened or written) this process still remembers all of it, and
+ * what was stored before stays; the next call tries again.
  */
 int generation_keep(struct generation *g, struct error *e);

@@ -191,6 +191,7 @@ static void adopt(struct recon *r, struct generation *g)
 {
 	bool changed = !r->generation ||
 		       !str_eq(r->generation->desired.generation, g->desired.generation) ||
+		       !str_eq(r->generation->places, g->places) ||
 		       !str_eq(r->generation->settings_text, g->settings_text);
 
 	if (changed) {

@@ -453,6 +453,160 @@ static void a_directory_that_others_can_write_is_refused(void **state)
 	assert_said(f, "owner 54321");
 }
 
+static struct string_list list_of(struct fixture *f, const char *path)
+{
+	return (struct string_list){ .v = arena_dup(f->arena, &path, sizeof(path)), .n = 1 };
+}
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_return_code(fd, errno);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	(void)close(fd);
+}
+
+/* It is not damaged, it may refer to any object, and the newer daemon may come back. */
+static void an_entry_of_a_newer_format_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct string_list keep = list_of(f, "/etc/a.yaml");
+	struct store_entry entry;
+
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL));
+	write_text(file_path(f, "/etc/a.yaml"), "bpfshare-last-good 2\n{\"whatever\": 1}");
+	assert_int_equal(store_load(f->store, f->arena, "/etc/a.yaml", &entry, &f->e), -EOPNOTSUPP);
+	assert_said(f, "was kept by a newer bpfshare");
+	assert_int_equal(store_retain(f->store, &keep, &f->e), 0);
+	assert_true(exists(file_path(f, "/etc/a.yaml")));
+	assert_true(exists(object_path(f, "one")));
+	save(f, make_entry(f, "/etc/a.yaml", "b", "two", NULL)); /* the file is valid again */
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "b two.o=two");
+	assert_int_equal(store_retain(f->store, &keep, &f->e), 0);
+	assert_false(exists(object_path(f, "one")));
+	write_text(file_path(f, "/etc/a.yaml"), "bpfshare-last-good 99999999999\n");
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "damaged"); /* no number of a format */
+}
+
+static void what_others_can_write_is_not_used(void **state)
+{
+	struct fixture *f = *state;
+
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL));
+	assert_return_code(chmod(file_path(f, "/etc/a.yaml"), 0660), errno);
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "damaged");
+	assert_said(f, "written by others");
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL));
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "a one.o=one");
+	assert_return_code(chmod(object_path(f, "one"), 0602), errno);
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "a one.o=damaged");
+	assert_said(f, "written by others");
+	assert_false(exists(object_path(f, "one")));
+	if (geteuid() != 0)
+		return;
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL));
+	assert_return_code(chown(object_path(f, "one"), 54321, 0), errno);
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL)); /* is not taken for our copy */
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "a one.o=one");
+}
+
+/* Nothing of what a planted link leads to is read or written. */
+static void planted_links_are_replaced(void **state)
+{
+	struct fixture *f = *state;
+	const char *victim = arena_printf(f->arena, "%s/victim", f->top);
+	struct stat st;
+
+	save(f, make_entry(f, "/etc/b.yaml", "b", "one", NULL));
+	assert_return_code(rename(object_path(f, "one"), victim), errno);
+	assert_return_code(symlink(victim, object_path(f, "one")), errno);
+	assert_string_equal(loaded(f, "/etc/b.yaml"), "b one.o=damaged");
+	assert_return_code(rename(file_path(f, "/etc/b.yaml"), victim), errno);
+	assert_return_code(symlink(victim, file_path(f, "/etc/b.yaml")), errno);
+	assert_string_equal(loaded(f, "/etc/b.yaml"), "damaged");
+	save(f, make_entry(f, "/etc/b.yaml", "c", "one", NULL));
+	assert_string_equal(loaded(f, "/etc/b.yaml"), "c one.o=one");
+	assert_return_code(lstat(file_path(f, "/etc/b.yaml"), &st), errno);
+	assert_true(S_ISREG(st.st_mode));
+}
+
+/* What is not ours stays, and the collector does its work around it. */
+static void planted_directories_are_told_and_left(void **state)
+{
+	struct fixture *f = *state;
+	struct string_list keep = list_of(f, "/etc/a.yaml");
+	const char *stray = arena_printf(f->arena, "%s/files/notes", f->dir);
+	struct store_entry entry = make_entry(f, "/etc/b.yaml", "b", NULL, NULL);
+
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL));
+	save(f, make_entry(f, "/etc/c.yaml", "c", "two", NULL));
+	assert_return_code(mkdir(file_path(f, "/etc/b.yaml"), 0700), errno);
+	write_text(stray, "mine");
+	assert_int_equal(store_save(f->store, &entry, &f->e), -EISDIR);
+	assert_said(f, "remove the directory");
+	assert_string_equal(loaded(f, "/etc/b.yaml"), "damaged");
+	assert_int_equal(store_retain(f->store, &keep, &f->e), 0);
+	assert_string_equal(loaded(f, "/etc/c.yaml"), "none");
+	assert_false(exists(object_path(f, "two")));
+	assert_true(exists(file_path(f, "/etc/b.yaml")) && exists(stray));
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "a one.o=one");
+}
+
+/* Of the right size: only its content tells, while there is something to make it good with. */
+static void a_copy_damaged_on_the_disk_is_written_again(void **state)
+{
+	struct fixture *f = *state;
+
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL));
+	overwrite(object_path(f, "one"), 1, "X");
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL));
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "a one.o=one");
+}
+
+static void a_store_that_was_replaced_is_known(void **state)
+{
+	struct fixture *f = *state;
+	const char *away = arena_printf(f->arena, "%s/away", f->top);
+
+	assert_true(store_is_current(f->store));
+	assert_return_code(rename(f->dir, away), errno);
+	assert_false(store_is_current(f->store));
+	reopen(f);
+	assert_true(store_is_current(f->store));
+	assert_false(store_has_object(f->store, "x"));
+}
+
+static void a_read_only_disk_can_be_read(void **state)
+{
+	struct fixture *f = *state;
+	struct string_list keep = list_of(f, "/etc/a.yaml");
+	struct store_entry entry;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("tmpfs", f->dir, "tmpfs", 0, "size=64k,mode=0755") < 0) {
+		(void)puts("# needs root and leave to mount (CAP_SYS_ADMIN)");
+		(void)fflush(stdout);
+		skip();
+	}
+	reopen(f);
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL));
+	assert_return_code(chmod(f->dir, 0755), errno); /* as an image may have it */
+	assert_return_code(mount(NULL, f->dir, NULL, MS_REMOUNT | MS_RDONLY, "size=64k,mode=0755"),
+			   errno);
+	reopen(f);
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "a one.o=one");
+	save(f, make_entry(f, "/etc/a.yaml", "a", "one", NULL)); /* nothing to write */
+	assert_int_equal(store_retain(f->store, &keep, &f->e), 0);
+	entry = make_entry(f, "/etc/a.yaml", "b", "one", NULL);
+	assert_int_equal(store_save(f->store, &entry, &f->e), -EROFS);
+	assert_said(f, "Read-only file system: make it writable");
+	assert_string_equal(loaded(f, "/etc/a.yaml"), "a one.o=one");
+	store_free(take_ptr(f->store));
+	assert_return_code(umount2(f->dir, MNT_DETACH), errno);
+}
+
 static void a_place_that_cannot_be_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -488,6 +642,13 @@ int main(void)
 		TEST(a_write_that_fails_keeps_the_old_version),
 		TEST(a_full_disk_keeps_the_old_version),
 		TEST(a_directory_that_others_can_write_is_refused),
+		TEST(an_entry_of_a_newer_format_is_left_alone),
+		TEST(what_others_can_write_is_not_used),
+		TEST(planted_links_are_replaced),
+		TEST(planted_directories_are_told_and_left),
+		TEST(a_copy_damaged_on_the_disk_is_written_again),
+		TEST(a_store_that_was_replaced_is_known),
+		TEST(a_read_only_disk_can_be_read),
 		TEST(a_place_that_cannot_be_is_told),
 	};
 
