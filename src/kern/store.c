@@ -254,7 +254,7 @@ static int read_file(int dir, const char *name, size_t limit, char **ret_data, s
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
+		return errno == ELOOP ? -EBADMSG : -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EBADMSG;
 	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))

@@ -334,14 +334,17 @@ static const char *judge_directory(struct load *ld, const struct source_director
 				    "configuration directory %s cannot be read, so everything "
 				    "stays as it is: %s",
 				    d->path, d->message);
-	if (d->state == DIRECTORY_ABSENT)
-		return !seen->read && !has_owner(ld, d->path) ?
-			       NULL :
-			       arena_printf(ld->a,
-					    "configuration directory %s has vanished, so "
-					    "everything stays as it is; create it again (empty, "
-					    "if nothing is wanted any more)",
-					    d->path);
+	if (d->state == DIRECTORY_ABSENT) {
+		/* Of the owners only the first load of a process knows. */
+		seen->read |= has_owner(ld, d->path);
+		if (!seen->read)
+			return NULL;
+		return arena_printf(ld->a,
+				    "configuration directory %s has vanished, so everything stays "
+				    "as it is; create it again (empty, if nothing is wanted any "
+				    "more)",
+				    d->path);
+	}
 	/* What a mount covered comes to light when it goes: an empty directory, as a rule. */
 	if (d->empty && seen->filled && seen->device != d->device)
 		return arena_printf(ld->a,

@@ -474,9 +474,11 @@ static void a_directory_that_an_earlier_process_saw_is_missed(void **state)
 	before = ours(f);
 	assert_return_code(rename(at(f, "d"), at(f, "away")), errno);
 	restart(f);
-	pass(f, FILES);
-	assert_string_equal(ours(f), before);
-	assert_has(recon_trouble(f->recon), "has vanished");
+	for (size_t i = 0; i < 2; i++) {
+		pass(f, FILES);
+		assert_string_equal(ours(f), before);
+		assert_has(recon_trouble(f->recon), "has vanished");
+	}
 	assert_return_code(mkdir(at(f, "d"), 0755), errno); /* empty: nothing is wanted */
 	pass(f, FILES);
 	assert_true(converged(f));
