@@ -31,7 +31,7 @@
 #define BLOCK_SMALL ((size_t)0)
 #else
 #define BLOCK_SIZE  ((size_t)16 * 1024)
-#define BLOCK_SMALL ((size_t)1024)
+#define BLOCK_SMALL ((size_t)512)
 #endif
 
 struct block {

@@ -15,7 +15,7 @@ struct arena;
 
 struct arena *arena_new(void);
 struct arena *
-arena_new_small(void); /* for what is small and there many times: grows by 1 KiB, not by 16 */
+arena_new_small(void); /* for what is small and there many times: grows by half a KiB, not by 16 */
 void arena_free(struct arena *a); /* NULL is fine */
 
 static inline void arena_freep(struct arena **a)

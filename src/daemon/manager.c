@@ -2,6 +2,7 @@
 #include "daemon/manager.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
@@ -41,6 +42,7 @@ struct manager {
 	unsigned int dirty;
 	uint64_t dirty_since;    /* µs; of the first event of a burst, 0: there is none */
 	uint64_t runs, last_run; /* µs */
+	uint64_t operations;     /* as of the last pass */
 	uint64_t watchdog_us;
 	uint32_t resync_s;
 	bool purge;               /* asked for */
@@ -245,6 +247,18 @@ static void answer_forget(struct manager *m)
 	m->status.size = 0;
 }
 
+/* Work takes much more memory than looking does, which is all that most passes do. */
+static void memory_follow(struct manager *m)
+{
+	uint64_t operations = recon_operations(m->engine->recon);
+
+#ifdef __GLIBC__
+	if (operations != m->operations || m->runs == 1)
+		(void)malloc_trim(0);
+#endif
+	m->operations = operations;
+}
+
 /* After a purge nothing comes back before `resume`; and a suspension can end by itself. */
 static void suspend_follow(struct manager *m, bool purged)
 {
@@ -298,6 +312,7 @@ static void manager_reconcile(struct manager *m)
 	answer_forget(m);
 	m->runs++;
 	m->last_run = now_us();
+	memory_follow(m);
 	if (r == -EWOULDBLOCK) {
 		m->fatal = e;
 		(void)sd_event_exit(m->event, 0);

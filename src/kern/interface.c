@@ -312,10 +312,62 @@ static void find_masters(struct interface_list *l)
 	}
 }
 
-/* A program that went meanwhile is left out: its interface is about to be looked at again anyway. */
+/* Programs that are pinned, and were looked at in this very pass. */
+struct program_list {
+	LIST(const struct observed_program *) list;
+};
+
+static int by_program(const void *a, const void *b)
+{
+	const struct observed_program *x = *(const struct observed_program *const *)a;
+	const struct observed_program *y = *(const struct observed_program *const *)b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void list_pinned(struct arena *a, const struct observed *o, struct program_list *ret)
+{
+	for (size_t i = 0; i < o->object_count; i++)
+		for (size_t k = 0; k < o->objects[i].program_count; k++)
+			*LIST_ADD(a, &ret->list) = &o->objects[i].programs[k];
+	if (ret->list.n > 0)
+		qsort(ret->list.v, ret->list.n, sizeof(*ret->list.v), by_program);
+}
+
+static bool find_pinned(struct arena *a, const struct program_list *l, uint32_t id,
+			struct observed_program *ret)
+{
+	const struct observed_program key = { .id = id }, *wanted = &key;
+	const struct observed_program **found = NULL;
+
+	if (l->list.n > 0)
+		found = bsearch(&wanted, l->list.v, l->list.n, sizeof(*l->list.v), by_program);
+	if (!found)
+		return false;
+	*ret = **found;
+	ret->name = arena_strndup(a, (*found)->name, BPF_OBJ_NAME_LEN - 1); /* as of any root */
+	return true;
+}
+
+/* 1: told, 0: it went meanwhile, and its interface is about to be looked at again anyway. */
+static int look_at_root(struct arena *a, uint32_t id, struct observed_program *ret, struct error *e)
+{
+	cleanup(closep) int fd = bpf_prog_get_fd_by_id(id);
+	int r;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return error_set(e, -errno, "cannot look at program id %u: %s", id,
+				 error_string(errno));
+	r = pin_program_info(a, fd, ret, e);
+	return r < 0 ? r : 1;
+}
+
 static int observe_roots(struct arena *a, struct observed *o, struct error *e)
 {
 	uint32_t *ids = arena_calloc(a, o->interface_count, sizeof(*ids));
+	struct program_list pinned = { 0 };
 	size_t count = 0;
 
 	for (size_t i = 0; i < o->interface_count; i++)
@@ -324,23 +376,19 @@ static int observe_roots(struct arena *a, struct observed *o, struct error *e)
 	if (count == 0)
 		return 0;
 	qsort(ids, count, sizeof(*ids), by_number);
+	list_pinned(a, o, &pinned);
 	o->programs = arena_calloc(a, count, sizeof(*o->programs));
 	for (size_t i = 0; i < count; i++) {
-		cleanup(closep) int fd = -1;
-		int r;
+		struct observed_program *p = &o->programs[o->program_count];
+		int r = 1;
 
 		if (i > 0 && ids[i] == ids[i - 1])
 			continue;
-		fd = bpf_prog_get_fd_by_id(ids[i]);
-		if (fd < 0 && errno == ENOENT)
-			continue;
-		if (fd < 0)
-			return error_set(e, -errno, "cannot look at program id %u: %s", ids[i],
-					 error_string(errno));
-		r = pin_program_info(a, fd, &o->programs[o->program_count], e);
+		if (!find_pinned(a, &pinned, ids[i], p))
+			r = look_at_root(a, ids[i], p, e);
 		if (r < 0)
 			return r;
-		o->program_count++;
+		o->program_count += (size_t)r;
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/alloc.h"
 #include "base/macros.h"
@@ -170,27 +171,46 @@ static int is_mark(struct arena *a, uint32_t id, const char *name, struct error 
 	return r < 0 ? r : str_eq(map.name, name);
 }
 
-static bool is_pinned(const struct observed *o, uint32_t id)
+struct id_list {
+	LIST(uint32_t) list;
+};
+
+static int by_number(const void *a, const void *b)
 {
-	if (observed_find_chain(o, id))
-		return true;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void list_pinned(struct arena *a, const struct observed *o, struct id_list *ret)
+{
+	for (size_t i = 0; i < o->chain_count; i++)
+		*LIST_ADD(a, &ret->list) = o->chains[i].id;
 	for (size_t i = 0; i < o->object_count; i++)
 		for (size_t k = 0; k < o->objects[i].program_count; k++)
-			if (o->objects[i].programs[k].id == id)
-				return true;
-	return false;
+			*LIST_ADD(a, &ret->list) = o->objects[i].programs[k].id;
+	if (ret->list.n > 0)
+		qsort(ret->list.v, ret->list.n, sizeof(*ret->list.v), by_number);
+}
+
+static bool has_id(const struct id_list *l, uint32_t id)
+{
+	return l->list.n > 0 &&
+	       bsearch(&id, l->list.v, l->list.n, sizeof(*l->list.v), by_number) != NULL;
 }
 
 int keep_find_marks(const struct kern_context *c, struct arena *a, struct observed *o,
 		    struct error *e)
 {
 	const char *name = pin_meta_name(a, c->tag);
+	struct id_list pinned = { 0 };
 
+	list_pinned(a, o, &pinned);
 	for (size_t i = 0; i < o->program_count; i++) {
 		struct observed_program *p = &o->programs[i];
 		int r = 0;
 
-		if (is_pinned(o, p->id))
+		if (has_id(&pinned, p->id))
 			continue;
 		for (size_t k = 0; r == 0 && k < p->map_count; k++)
 			r = is_mark(a, p->maps[k], name, e);

@@ -36,7 +36,8 @@ struct object_record {
 	struct arena *a;
 	const char *name;
 	struct stamp stamp;
-	LIST(struct version) versions;
+	struct version *versions;
+	size_t count;
 	bool settled; /* nothing changed in the tick in which it was read */
 	bool kept;    /* else it was not worth it */
 };
@@ -136,8 +137,8 @@ static bool record_is_unchanged(int root, const struct object_record *r)
 {
 	if (!r->settled || !is_unchanged(root, r->name, &r->stamp))
 		return false;
-	for (size_t i = 0; i < r->versions.n; i++)
-		if (!version_is_unchanged(root, &r->versions.v[i]))
+	for (size_t i = 0; i < r->count; i++)
+		if (!version_is_unchanged(root, &r->versions[i]))
 			return false;
 	return true;
 }
@@ -207,10 +208,10 @@ static bool restore(struct object_scan *s, struct arena *a, struct version *v,
 static bool restore_all(struct object_scan *s, struct arena *a, struct object_record *r,
 			struct object_versions *ret)
 {
-	ret->n = r->versions.n;
+	ret->n = r->count;
 	ret->v = arena_calloc(a, ret->n, sizeof(*ret->v));
 	for (size_t i = 0; i < ret->n; i++)
-		if (!restore(s, a, &r->versions.v[i], &ret->v[i]))
+		if (!restore(s, a, &r->versions[i], &ret->v[i]))
 			return false;
 	return true;
 }
@@ -272,12 +273,17 @@ struct object_record *object_record_new(struct object_scan *s, const char *name)
 	return r;
 }
 
+void object_record_reserve(struct object_record *r, size_t most)
+{
+	r->versions = arena_calloc(r->a, most, sizeof(*r->versions));
+}
+
 void object_record_add(struct object_record *r, const char *version)
 {
 	static const char *const below[DIR_COUNT] = { NULL, LAYOUT_PROGRAMS, LAYOUT_MAPS,
 						      LAYOUT_EXTENSIONS };
 	const char *directory = arena_printf(r->a, "%s/%s", r->name, version);
-	struct version *v = LIST_ADD(r->a, &r->versions);
+	struct version *v = &r->versions[r->count++];
 
 	for (size_t i = 0; i < DIR_COUNT; i++) {
 		v->paths[i] = below[i] ? arena_printf(r->a, "%s/%s", directory, below[i]) :
@@ -288,7 +294,7 @@ void object_record_add(struct object_record *r, const char *version)
 
 void object_record_meta(struct object_record *r, const void *data, size_t size)
 {
-	struct version *v = &r->versions.v[r->versions.n - 1];
+	struct version *v = &r->versions[r->count - 1];
 
 	v->meta = arena_dup(r->a, data, size);
 	v->meta_size = size;
@@ -296,13 +302,13 @@ void object_record_meta(struct object_record *r, const void *data, size_t size)
 
 void object_record_keep(struct object_record *r, const struct observed_object *v, size_t n)
 {
-	if (!r->stamp.inode || n != r->versions.n)
+	if (!r->stamp.inode || n != r->count)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (!v[i].complete || !r->versions.v[i].meta)
+		if (!v[i].complete || !r->versions[i].meta)
 			return;
-		r->versions.v[i].object = copy_object(r->a, &v[i]);
-		r->versions.v[i].object.meta = (struct meta_object){ 0 };
+		r->versions[i].object = copy_object(r->a, &v[i]);
+		r->versions[i].object.meta = (struct meta_object){ 0 };
 	}
 	r->kept = true;
 }

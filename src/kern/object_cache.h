@@ -43,6 +43,8 @@ struct object_versions {
 bool object_scan_find(struct object_scan *s, struct arena *a, const char *name,
 		      struct object_versions *ret);
 struct object_record *object_record_new(struct object_scan *s, const char *name);
+void object_record_reserve(struct object_record *r,
+			   size_t most); /* once, before the first version */
 void object_record_add(struct object_record *r, const char *version);
 void object_record_meta(struct object_record *r, const void *data, size_t size);
 /* What was read, version by version as they were added; one that is not complete is read again each time. */

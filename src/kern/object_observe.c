@@ -144,6 +144,7 @@ static int read_instance(struct reader *r, const char *name, const char *instanc
 	int code;
 
 	code = pin_directory_list(r->a, arena_printf(r->a, "%s/%s", r->root, name), &versions, e);
+	object_record_reserve(record, versions.n);
 	for (size_t i = 0; code == 0 && i < versions.n; i++) {
 		const char *version = layout_unescape(r->a, versions.v[i]);
 		struct observed_object *o;
