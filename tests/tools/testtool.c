@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -343,6 +344,52 @@ static int cmd_wait_root(char **argv)
 	return 0;
 }
 
+/* Writes into the file how many microseconds it took until READY=1 came. */
+static int ready_wait(int fd, uint64_t start, const char *path)
+{
+	char message[8192];
+	FILE *file;
+
+	for (;;) {
+		ssize_t n = recv(fd, message, sizeof(message) - 1, 0);
+
+		if (n < 0)
+			return fail("notification");
+		message[n] = '\0';
+		if (strstr(message, "READY=1"))
+			break;
+	}
+	file = fopen(path, "we");
+	if (!file)
+		return fail(path);
+	fprintf(file, "%llu\n", (unsigned long long)(now_us() - start));
+	return fclose(file) ? fail(path) : 0;
+}
+
+/* ready FILE COMMAND...: becomes the command, a service that tells when it is ready; that time goes into FILE. */
+static int cmd_ready(char **argv)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	uint64_t start = now_us();
+	pid_t child;
+
+	if (snprintf(at.sun_path, sizeof(at.sun_path), "%s.sock", argv[0]) >=
+	    (int)sizeof(at.sun_path))
+		return errno = ENAMETOOLONG, fail(argv[0]);
+	(void)unlink(at.sun_path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return fail(at.sun_path);
+	child = fork();
+	if (child < 0)
+		return fail("fork");
+	if (child == 0)
+		return ready_wait(fd, start, argv[0]);
+	(void)setenv("NOTIFY_SOCKET", at.sun_path, 1);
+	(void)execv(argv[1], argv + 1);
+	return fail(argv[1]);
+}
+
 static const struct {
 	const char *name;
 	int arguments;
@@ -357,6 +404,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	if (argc > 3 && !strcmp(argv[1], "ready"))
+		return cmd_ready(argv + 2);
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name) && argc - 2 == commands[i].arguments)
 			return commands[i].run(argv + 2);
@@ -364,6 +413,6 @@ int main(int argc, char **argv)
 		"usage: testtool send INTERFACE COUNT FIRST | send-udp INTERFACE COUNT SOURCE |\n"
 		"       open PIN ro|rw | get PIN KEY OFFSET SIZE | put PIN KEY VALUE |\n"
 		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT |\n"
-		"       wait-root INTERFACE MILLISECONDS\n");
+		"       wait-root INTERFACE MILLISECONDS | ready FILE COMMAND...\n");
 	return 2;
 }
