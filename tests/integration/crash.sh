@@ -1,0 +1,283 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
+#
+# The walk over all points at which a reconciliation can be interrupted. A scenario is a change from
+# configuration A to configuration B; at each of its writes to the kernel (tests/tools/crashtool.c says
+# which these are) the daemon is killed before the call, killed after it, or gets an error instead
+# of it. Then it is started again, undisturbed, and everything must be as if nothing had happened:
+#
+#   - it exits with 0, and pins, mounts, files, roots and links are those of an undisturbed run
+#   - of all programs, maps and links that were ever made just those of an undisturbed run live
+#   - what was written into a map before is there
+#   - each packet of a stream that ran all the time was seen by each member of both configurations
+#
+# A run that got an error must exit with 0 or 1; with 0 all this must hold at once, with 1
+# the error's own words must be in its output.
+#
+#   CRASH_EVERY=N     every Nth of all (point, action) only; default 1
+#   CRASH_OFFSET=N    which of them comes first
+#   CRASH_ACTIONS     some of the actions below
+#   SCENARIOS         some of the scenarios, by name
+
+crash_actions=(kill-before kill-after ENOMEM EPERM EBUSY EINTR ENOSPC)
+# shellcheck disable=SC2206 # words
+[ -z "${CRASH_ACTIONS:-}" ] || crash_actions=($CRASH_ACTIONS)
+crash_every=${CRASH_EVERY:-1}
+crash_next=${CRASH_OFFSET:-0}
+crash_failures_shown=3
+
+declare -A crash_words=(
+	[ENOMEM]="Cannot allocate memory"
+	[EPERM]="Operation not permitted"
+	[EBUSY]="Device or resource busy"
+	[EINTR]="Interrupted system call"
+	[ENOSPC]="No space left on device"
+)
+
+crashtool() {
+	"$builddir/tests/tools/crashtool" "$@"
+}
+
+# crash_setup: interfaces, stream and settings for all scenarios.
+crash_setup() {
+	mapfile -t crash_options < <(daemon_options)
+	crash_arrived=0 crash_sent=0
+	rm -f "$conf"/*
+	interface v0 p0
+	interface v1 p1
+	: >"$work/created"
+	mkdir "$work/stream"
+	mkfifo "$work/stream/in" "$work/stream/out"
+	crashtool stream v0 p0 "/proc/$peer_pid/ns/net" <"$work/stream/in" >"$work/stream/out" &
+	exec 7>"$work/stream/in" 8<"$work/stream/out"
+}
+
+# crash_run [ARGUMENT OF crashtool...]: one reconciliation; its words are in $work/output.
+crash_run() {
+	crashtool run -c "$work/created" "$@" -- \
+		"$builddir/bpfshared" "${crash_options[@]}" --once >"$work/output" 2>&1
+}
+
+# crash_configure DIRECTORY: its files become the configuration.
+crash_configure() {
+	rm -f "$conf"/*
+	cp "$1"/* "$conf/" 2>/dev/null || [ -z "$(ls "$1")" ]
+}
+
+crash_state() {
+	local directories=("$run" "$state" "$work/fs")
+	[ ! -e "$work/other" ] || directories+=("$work/other")
+	crashtool state "$work/created" "${directories[@]}" |
+		sed "s|$work||g"
+	! type -t crash_more_state >/dev/null || crash_more_state
+}
+
+# crash_is STATE: programs and maps go a grace period after their last user.
+crash_is() {
+	crash_state >"$work/now"
+	cmp -s "$1" "$work/now"
+}
+
+# crash_counts: what each counter of the scenario says, and the stream's.
+crash_counts() {
+	local counter
+	for counter in $crash_counters; do
+		tool get "$(object_dir "${counter%/*}")/maps/${counter#*/}" 00000000 0 8
+	done
+}
+
+crash_stream_go() {
+	echo go >&7
+}
+
+crash_stream_stop() { # sets crash_sent and crash_arrived
+	echo stop >&7
+	read -r -t 30 crash_sent crash_arrived <&8 || bail "the stream of packets ended"
+}
+
+# The start of a scenario's iteration: configuration A, undisturbed.
+crash_to_a() {
+	crash_configure "$work/a"
+	crash_run || return 1
+	! type -t crash_after_a >/dev/null || crash_after_a
+}
+
+crash_entry_key=200000000a010203 # a /32 of block_list.bpf.c
+crash_entry_write() { # NUMBER
+	local value
+	printf -v value '%016x%016x' "$1" 0
+	tool put "$(object_dir list)/maps/blocked_v4" $crash_entry_key "$value"
+}
+
+crash_entry() {
+	tool get "$(object_dir list)/maps/blocked_v4" $crash_entry_key 0 8
+}
+
+crash_say() {
+	crash_fault=1
+	printf '%s\n' "$@" >>"$work/fault"
+}
+
+# crash_check_output ACTION STATUS: of the disturbed run.
+crash_check_output() {
+	case $1:$2 in
+	kill-*:137) ;;
+	kill-*) crash_say "exit status $2 instead of being killed" ;;
+	*:0)
+		until_true 3 crash_is "$work/state.b" ||
+			crash_say "it says that it converged, but:" "$(diff "$work/state.b" "$work/now")"
+		;;
+	*:1)
+		grep -q "${crash_words[$1]}" "$work/output" ||
+			crash_say "nothing says \"${crash_words[$1]}\""
+		;;
+	*) crash_say "exit status $2" ;;
+	esac
+}
+
+# crash_check_stream BEFORE: counters and arrivals from there on must have grown alike.
+crash_check_stream() {
+	local before now arrived=$((crash_arrived - crash_arrived_before)) i
+	# shellcheck disable=SC2206
+	before=($1)
+	mapfile -t now < <(crash_counts)
+	[ $arrived -gt 0 ] || crash_say "no packet arrived"
+	for ((i = 0; i < ${#before[@]}; i++)); do
+		[ $((now[i] - before[i])) = $arrived ] ||
+			crash_say "counter $i saw $((now[i] - before[i])) of $arrived packets"
+	done
+}
+
+# crash_point POINT ACTION: one iteration.
+crash_point() {
+	local point=$1 action=$2 counts status
+	crash_fault='' crash_number=$((crash_number + 1))
+	: >"$work/fault"
+	if ! crash_to_a; then
+		crash_say "configuration A does not converge" "$(cat "$work/output")"
+		crash_report "$point" "$action"
+		return 1
+	fi
+	[ -z "$crash_entry_kept" ] || crash_entry_write $crash_number
+	crash_arrived_before=$crash_arrived
+	counts=$(crash_counts)
+	[ -z "$crash_counters" ] || crash_stream_go
+	crash_configure "$work/b"
+	crash_run -o "$work/list" -n "$point" "$action"
+	status=$?
+	cp "$work/output" "$work/output.disturbed"
+	grep -q '#' "$work/list" || crash_say "the point was not reached"
+	crash_check_output "$action" $status
+	crash_run || crash_say "the next start does not converge: exit status $?" "$(cat "$work/output")"
+	if [ -n "$crash_counters" ]; then
+		crash_stream_stop
+		crash_check_stream "$counts"
+	fi
+	until_true 3 crash_is "$work/state.b" ||
+		crash_say "it is not as it should be:" "$(diff "$work/state.b" "$work/now")"
+	if [ -n "$crash_entry_kept" ]; then
+		[ "$(crash_entry)" = "$(tool_number $crash_number)" ] ||
+			crash_say "the entry of the map is $(crash_entry), not $(tool_number $crash_number)"
+	fi
+	[ -z "$crash_fault" ] || crash_report "$point" "$action"
+}
+
+# The number of NUMBER's bytes, big end first, read with the little end first as `tool get` does.
+tool_number() {
+	local hex
+	printf -v hex '%016x' "$1"
+	printf '%u' "0x${hex:14:2}${hex:12:2}${hex:10:2}${hex:8:2}${hex:6:2}${hex:4:2}${hex:2:2}${hex:0:2}"
+}
+
+crash_report() { # POINT ACTION
+	crash_failed=$((crash_failed + 1))
+	[ $crash_failed -le $crash_failures_shown ] || return 0
+	{
+		echo "$crash_name, point $1 ($(sed -n "$1p" "$work/list")), $2:"
+		cat "$work/fault"
+		echo "what the disturbed run said:"
+		cat "$work/output.disturbed"
+	} | diag
+}
+
+# Points that only start the daemon are the same everywhere; the scenario `restart` has them.
+crash_first_point() {
+	local name
+	[ "$crash_name" != restart ] || return 0
+	paste -d'|' <(crash_names "$work/list.idle") <(crash_names "$work/list.b") |
+		awk -F'|' '$1 != $2 { exit } { n++ } END { print n + 0 }'
+}
+
+crash_names() { # LIST: calls without what differs from run to run
+	awk '{ print $2, $3 ~ /^[A-Z_]+$/ ? $3 : "" }' "$1"
+}
+
+# crash_reference: from A to B and back undisturbed, twice, since the way may leave its trace in the end.
+crash_reference() {
+	local round
+	for round in 1 2; do
+		crash_to_a || return 1
+		crash_configure "$work/b"
+		crash_run -o "$work/list.b" || return 1
+	done
+	crash_run -o "$work/list.idle" || return 1
+	sleep_until_settled
+	cp "$work/now" "$work/state.b"
+}
+
+# What went is gone when the state is the same for a while.
+sleep_until_settled() {
+	local same=0
+	crash_state >"$work/now"
+	while [ $same -lt 5 ]; do
+		cp "$work/now" "$work/before"
+		sleep 0.05
+		if crash_is "$work/before"; then same=$((same + 1)); else same=0; fi
+	done
+}
+
+# scenario NAME COUNTERS [keeps-entry]: functions NAME_a and NAME_b write the configurations into $conf.
+# COUNTERS are maps (OBJECT/MAP) in which members of both count every packet.
+scenario() {
+	local name=$1 conf_dir=$conf first point action total kills=0 errors=0 points=0
+	[ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " = *" $name "* ]] || return 0
+	crash_name=$name crash_counters=$2 crash_entry_kept=${3:-} crash_failed=0 crash_number=0
+	for side in a b; do
+		rm -rf "${work:?}/$side"
+		mkdir "$work/$side"
+		conf=$work/$side
+		"${name}_$side"
+		conf=$conf_dir
+	done
+	if ! crash_reference; then
+		not_ok "$name: undisturbed"
+		diag <"$work/output"
+		return
+	fi
+	first=$(crash_first_point)
+	total=$(wc -l <"$work/list.b")
+	for ((point = ${first:-0} + 1; point <= total; point++)); do
+		for action in "${crash_actions[@]}"; do
+			if [ $crash_next -gt 0 ]; then
+				crash_next=$((crash_next - 1))
+				continue
+			fi
+			crash_next=$((crash_every - 1))
+			crash_point $point "$action" || break 2
+			if [[ $action = kill-* ]]; then kills=$((kills + 1)); else errors=$((errors + 1)); fi
+		done
+		points=$((points + 1))
+	done
+	echo "# crash: scenario $name: $points points, $kills kills, $errors errors"
+	equal "$name: no trace of any of $((kills + errors)) interruptions" 0 "$crash_failed"
+	crash_points=$((${crash_points:-0} + points))
+	crash_kills=$((${crash_kills:-0} + kills))
+	crash_errors=$((${crash_errors:-0} + errors))
+	! type -t "${name}_end" >/dev/null || "${name}_end"
+}
+
+crash_finish() {
+	echo "# crash: all: ${crash_points:-0} points, ${crash_kills:-0} kills, ${crash_errors:-0} errors"
+	exec 7>&- 8<&-
+	finish
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* The three parts of crashtool; each returns the exit status. */
+#pragma once
+
+int crashtool_usage(void);
+
+/* What is there, without the numbers that differ between runs, on standard output. directories ends with NULL. */
+int crash_state(const char *created_path, char **directories);
+
+/* Sends and counts by commands on standard input, until that ends. */
+int crash_stream(const char *interface, const char *sender, const char *netns);
