@@ -8,6 +8,7 @@
 #include "kern/chain.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,8 +19,10 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "kern/dispatcher.h"
+#include "kern/keep.h"
 #include "kern/libxdp.h"
 #include "kern/pin.h"
+#include "kern/recover.h"
 #include "kern/verifier.h"
 #include "model/layout.h"
 #include "model/limits.h"
@@ -69,48 +72,65 @@ static int observe_slots(struct arena *a, int members_fd, struct observed_chain 
 }
 
 /* 1: metadata is there and understood, 0: it is not (newer may be set). */
-static int observe_meta(const struct kern_context *c, struct arena *a, struct observed_chain *chain,
-			struct error *e)
+static int observe_meta(struct recover *look, struct observed_chain *chain, struct error *e)
 {
+	const char *what = chain_directory(look->c, look->a, chain->id);
 	struct error why = { 0 };
-	const void *data;
-	size_t size;
-	int r;
+	cleanup(closep) int fd = -1;
+	struct pin_meta meta;
+	int r = recover_open(look, LAYOUT_META, PIN_TYPE_MAP, &fd, e);
 
-	r = pin_meta_read(a, chain_directory(c, a, chain->id), &data, &size, &why);
+	if (r <= 0)
+		return r;
+	r = pin_meta_read_fd(look->a, fd, what, &meta, &why);
 	if (r == 0)
-		r = meta_chain_decode(a, data, size, &chain->meta, &why);
+		r = meta_chain_decode(look->a, meta.data, meta.size, &chain->meta, &why);
 	chain->newer = r == -EOPNOTSUPP;
-	if (r == -ENOENT || r == -EBADMSG || chain->newer)
+	if (r == -EBADMSG || chain->newer)
 		return 0;
 	return r < 0 ? error_set(e, r, "%s", why.text) : 1;
 }
 
-int chain_observe_one(const struct kern_context *c, struct arena *a, struct observed_chain *chain,
-		      struct error *e)
+static int observe_tailcall(struct recover *look, struct observed_chain *chain, struct error *e)
 {
 	cleanup(closep) int dispatcher = -1, members = -1;
 	struct observed_program program;
-	int r;
+	int r = recover_open(look, LAYOUT_DISPATCHER, PIN_TYPE_PROGRAM, &dispatcher, e);
 
-	r = observe_meta(c, a, chain, e);
-	if (r > 0 && chain->meta.mechanism == MECHANISM_LIBXDP)
-		return libxdp_chain_observe(c, a, chain, e);
 	if (r > 0)
-		r = pin_open_if(chain_pin(c, a, chain->id, LAYOUT_DISPATCHER), &dispatcher, e);
-	if (r > 0)
-		r = pin_open_if(chain_pin(c, a, chain->id, LAYOUT_MEMBERS), &members, e);
+		r = recover_open(look, LAYOUT_MEMBERS, PIN_TYPE_MAP, &members, e);
 	if (r <= 0)
 		return r;
-	r = pin_program_info(a, dispatcher, &program, e);
+	r = pin_program_info(look->a, dispatcher, &program, e);
 	if (r == 0)
-		r = observe_slots(a, members, chain, e);
+		r = observe_slots(look->a, members, chain, e);
 	if (r < 0)
 		return r;
 	chain->complete = program.id == chain->id;
 	chain->run_count = program.run_count;
 	chain->run_ns = program.run_ns;
 	return 0;
+}
+
+int chain_observe_one(const struct kern_context *c, struct arena *a, struct observed_chain *chain,
+		      struct error *e)
+{
+	struct recover look = { c, a, layout_chain_dir(a, chain->id), { 0 } };
+	struct observed_lost meta = { 0 };
+	int r = observe_meta(&look, chain, e);
+
+	if (r <= 0)
+		return r;
+	if (chain->meta.mechanism == MECHANISM_LIBXDP)
+		return libxdp_chain_observe(c, a, chain, e);
+	if (look.lost.n)
+		meta = look.lost.v[--look.lost.n];
+	r = observe_tailcall(&look, chain, e);
+	if (meta.path)
+		*LIST_ADD(a, &look.lost) = meta;
+	chain->lost = look.lost.v;
+	chain->lost_count = look.lost.n;
+	return r;
 }
 
 static int by_id(const void *a, const void *b)
@@ -120,14 +140,32 @@ static int by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
+/* Chains whose directories are gone, while this daemon holds what was in them. */
+static void add_kept(const struct kern_context *c, struct arena *a, struct string_list *names)
+{
+	LIST(const char *) all = { 0 };
+	struct string_list kept;
+
+	keep_list(c->keep, a, LAYOUT_CHAINS, LAYOUT_META, &kept);
+	for (size_t i = 0; i < names->n; i++)
+		*LIST_ADD(a, &all) = names->v[i];
+	for (size_t i = 0; i < kept.n; i++)
+		if (!names->n ||
+		    !bsearch(&kept.v[i], names->v, names->n, sizeof(*names->v), pin_name_compare))
+			*LIST_ADD(a, &all) = kept.v[i];
+	*names = (struct string_list){ all.v, all.n };
+}
+
 int chain_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
 		  struct error *e)
 {
 	LIST(struct observed_chain) chains = { 0 };
-	struct string_list names;
-	int r;
+	struct string_list names = { 0 };
+	int r = 0;
 
-	r = pin_part_list(c, a, LAYOUT_CHAINS, &names, e);
+	if (ret->bpffs_mounted)
+		r = pin_part_list(c, a, LAYOUT_CHAINS, &names, e);
+	add_kept(c, a, &names);
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		struct observed_chain *chain;
 		uint32_t id;

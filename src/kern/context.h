@@ -11,6 +11,7 @@
 #include "model/op.h"
 #include "model/result.h"
 
+struct keep;
 struct object_cache;
 struct program_users;
 
@@ -20,6 +21,7 @@ struct kern_context {
 	char tag[9];                  /* stands for these two, see layout_mount_source() */
 	struct program_users *users;  /* kern/program_users.h */
 	struct object_cache *objects; /* kern/object_cache.h */
+	struct keep *keep;            /* kern/keep.h */
 	int64_t *lock_wait_ms; /* how long libxdp's lock may still be waited for, see libxdp_lock() */
 };
 

@@ -1,29 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * What outlives its pins. Somebody may delete them or unmount our bpffs; then the mark that our
- * programs carry tells that a root is ours, and descriptors of the live program arrays or freplace links keep
- * their slots filled until the root has been swapped. Internal to kern.
+ * What outlives its pins. Somebody may delete them or unmount our bpffs. Descriptors of everything that we have
+ * pinned let it live on until it is pinned again: no map forgets anything, no link detaches, no program array
+ * empties itself. The mark that our programs carry tells the rest. Internal to kern.
  */
 #pragma once
 
 #include "kern/context.h"
 
-struct keep; /* descriptors of the arrays and links of live chains */
+/* By directory (relative to ours: "objects/INSTANCE/VERSION", "chains/ID", "links/ID") and name in it. */
+struct keep;
 
 struct keep *keep_new(void);
 void keep_free(struct keep *k); /* NULL is fine */
 
-/* The link of a slot of a libxdp chain, which stays the list's; -1: it is not held. */
+/* What was pinned as that, in a descriptor that stays the list's; -1: it is not held. ret_id may be NULL. */
+int keep_find(const struct keep *k, const char *directory, const char *name, uint32_t *ret_id);
+/* The link of a slot of a libxdp chain. */
 int keep_find_link(const struct keep *k, uint32_t chain_id, uint32_t slot);
-/* Lets go of a chain that was removed: its links would keep its dispatcher. */
-void keep_forget(struct keep *k, uint32_t chain_id);
+/* Names below a part of our tree (LAYOUT_OBJECTS, …) of whose directories this name is held, sorted. */
+void keep_list(const struct keep *k, struct arena *a, const char *part, const char *name,
+	       struct string_list *ret);
 
-/* To be called after each observation. A chain that is neither pinned nor at any hook seen is let go. */
+/* Lets go of what is about to be removed or made anew, which must not live on. */
+void keep_forget(struct keep *k, const char *directory);
+void keep_forget_pin(struct keep *k, const char *directory, const char *name);
+void keep_forget_chain(struct keep *k, struct arena *a, uint32_t id);
+void keep_forget_link(struct keep *k, uint32_t id); /* in whatever namespace */
+
+/*
+ * To be called after each observation: holds what is new, and lets go of what is neither pinned nor, of
+ * a chain, at any hook seen. Half of the descriptors that this process may have are left for other things.
+ */
 void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
 		 const struct observed *o);
-
-/* True if a kept chain has no directory any more: where it still runs has to be looked for. */
-bool keep_misses_pins(const struct keep *k, const struct observed *o);
 
 /* Sets `ours` of each program of o->programs that is not pinned but carries our mark. */
 int keep_find_marks(const struct kern_context *c, struct arena *a, struct observed *o,

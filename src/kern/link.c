@@ -9,6 +9,7 @@
 
 #include "base/macros.h"
 #include "base/num.h"
+#include "kern/keep.h"
 #include "kern/pin.h"
 #include "model/layout.h"
 
@@ -82,13 +83,14 @@ struct link_list {
 	LIST(struct observed_link) list;
 };
 
-static int observe_pinned(const struct kern_context *c, struct arena *a, struct link_list *l,
-			  struct error *e)
+static int observe_pinned(const struct kern_context *c, struct arena *a, bool mounted,
+			  struct link_list *l, struct error *e)
 {
-	struct string_list names;
-	int r;
+	struct string_list names = { 0 };
+	int r = 0;
 
-	r = pin_part_list(c, a, LAYOUT_LINKS, &names, e);
+	if (mounted)
+		r = pin_part_list(c, a, LAYOUT_LINKS, &names, e);
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
 		cleanup(closep) int fd = -1;
 		struct observed_link link;
@@ -98,9 +100,12 @@ static int observe_pinned(const struct kern_context *c, struct arena *a, struct 
 		if (!layout_link_parse(a, names.v[i], &id, &netns))
 			continue;
 		r = pin_open_if(pin_path(c, a, layout_link_pin(a, id, netns)), &fd, e);
+		/* Somebody else's thing in its place is no link of ours. */
+		if (r > 0 && pin_kind(fd) != PIN_LINK)
+			continue;
 		if (r > 0)
 			r = link_info(fd, &link, e);
-		if (r <= 0)
+		if (r <= 0 || link.id != id)
 			continue;
 		link.pinned = true;
 		link.netns = netns;
@@ -142,6 +147,37 @@ static bool is_listed(const struct link_list *l, size_t count, uint32_t id)
 }
 
 /*
+ * Those whose pin is gone while this daemon holds them. One without an interface is let go with the rest of what is
+ * not observed.
+ */
+static int observe_kept(const struct kern_context *c, struct arena *a, struct link_list *l,
+			struct error *e)
+{
+	const size_t pinned = l->list.n;
+	struct string_list names;
+	int r = 0;
+
+	sort(l);
+	keep_list(c->keep, a, LAYOUT_LINKS, "", &names);
+	for (size_t i = 0; r >= 0 && i < names.n; i++) {
+		const char *directory = arena_printf(a, LAYOUT_LINKS "/%s", names.v[i]), *netns;
+		struct observed_link link;
+		uint32_t id;
+		int fd = keep_find(c->keep, directory, "", NULL);
+
+		if (!layout_link_parse(a, names.v[i], &id, &netns) || is_listed(l, pinned, id))
+			continue;
+		r = link_info(fd, &link, e);
+		if (r <= 0 || !link.ifindex)
+			continue;
+		link.lost = true;
+		link.netns = netns;
+		*LIST_ADD(a, &l->list) = link;
+	}
+	return MIN(r, 0);
+}
+
+/*
  * What lost its pin and is held by a descriptor only, or what somebody else attached of ours. One
  * that is on no interface is about to go: a pin lets go of its link some time after the unlink.
  */
@@ -175,7 +211,9 @@ int link_observe(const struct kern_context *c, struct arena *a, struct observed 
 	struct link_list l = { 0 };
 	int r;
 
-	r = observe_pinned(c, a, &l, e);
+	r = observe_pinned(c, a, ret->bpffs_mounted, &l, e);
+	if (r == 0)
+		r = observe_kept(c, a, &l, e);
 	if (r == 0)
 		r = observe_unpinned(a, ret, &l, e);
 	if (r < 0)

@@ -19,6 +19,7 @@
 #include "kern/object_cache.h"
 #include "kern/pin.h"
 #include "kern/program_users.h"
+#include "kern/recover.h"
 #include "kern/root.h"
 #include "kern/tc.h"
 #include "model/layout.h"
@@ -72,7 +73,7 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	k->context.bpffs_dir = k->bpffs_dir;
 	k->context.run_dir = k->run_dir;
 	set_tag(&k->context);
-	k->keep = keep_new();
+	k->keep = k->context.keep = keep_new();
 	k->context.users = program_users_new();
 	k->context.objects = object_cache_new();
 	k->lock_wait_ms = LIBXDP_LOCK_WAIT_MS;
@@ -121,9 +122,6 @@ static int observe_pins(const struct kern_context *c, struct arena *a, struct ob
 {
 	int r;
 
-	/* Without a bpffs at its place there is nothing of ours, which is no failure to look. */
-	if (!o->bpffs_mounted)
-		return 0;
 	r = object_observe(c, a, o, e);
 	if (r == 0)
 		r = chain_observe(c, a, o, e);
@@ -143,10 +141,9 @@ static int observe_tc_inside(struct arena *a, const char *netns, bool everywhere
 	return tc_observe(a, netns, everywhere, o, e);
 }
 
-static int observe_tc(struct kern_linux *k, struct arena *a, bool wanted, struct observed *o,
-		      struct error *e)
+static int observe_tc(struct arena *a, bool wanted, struct observed *o, struct error *e)
 {
-	bool everywhere = wanted || tc_may_be_anywhere(o) || keep_misses_pins(k->keep, o);
+	bool everywhere = wanted || tc_may_be_anywhere(o);
 	int r = observe_tc_inside(a, NULL, everywhere, o, e);
 
 	for (size_t i = 0; r == 0 && i < o->netns_count; i++)
@@ -161,6 +158,16 @@ static uint32_t host_protocol(void)
 	uint32_t version = libxdp_host_version(libxdp_host_directories);
 
 	return version ? version : LIBXDP_VERSION_MIN;
+}
+
+/* What is found by id makes links known that were nobody's before. */
+static int recover_objects(const struct kern_context *c, struct arena *a, struct observed *o,
+			   struct error *e)
+{
+	bool found;
+	int r = object_recover(c, a, o, &found, e);
+
+	return r == 0 && found ? link_observe(c, a, o, e) : r;
 }
 
 static int linux_observe(void *ctx, struct arena *a, const struct observe_request *want,
@@ -181,9 +188,11 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	if (r == 0 && o.bpffs_mounted)
 		r = libxdp_observe(c, a, &o, e);
 	if (r == 0)
-		r = observe_tc(k, a, want->tc, &o, e);
+		r = observe_tc(a, want->tc, &o, e);
 	if (r == 0)
 		r = keep_find_marks(c, a, &o, e);
+	if (r == 0)
+		r = recover_objects(c, a, &o, e);
 	if (r == 0)
 		r = share_observe(c, a, &want->paths, &o, e);
 	if (r == 0)
@@ -367,6 +376,41 @@ static void set_tc(struct kern_linux *k, struct arena *a, const struct op *op,
 		tc_set(&k->context, a, op, fd, ret);
 }
 
+/* A dispatcher that is to go is waited for, and would never go while it is held. */
+static void forget_before(struct kern_linux *k, struct arena *a, const struct op *op)
+{
+	if (op->kind == OP_CHAIN_REMOVE)
+		keep_forget_pin(k->keep, layout_chain_dir(a, op->chain.id), LAYOUT_DISPATCHER);
+}
+
+/* What was removed, or is another by now, must not be taken for lost. */
+static void forget_after(struct kern_linux *k, struct arena *a, const struct op *op)
+{
+	switch (op->kind) {
+	case OP_OBJECT_LOAD:
+	case OP_OBJECT_REMOVE:
+		keep_forget(k->keep, layout_object_dir(a, op->object.instance, op->object.version));
+		break;
+	case OP_CHAIN_REMOVE:
+		keep_forget_chain(k->keep, a, op->chain.id);
+		break;
+	case OP_LINK_SET:
+	case OP_ROOT_SET:
+		if (op->root.detach_first && op->root.link_id)
+			keep_forget_link(k->keep, op->root.link_id);
+		break;
+	case OP_LINK_REMOVE:
+		keep_forget_link(k->keep, op->root.link_id);
+		break;
+	case OP_TC_CLEAR:
+		if (op->tc.link_id)
+			keep_forget_link(k->keep, op->tc.link_id);
+		break;
+	default:
+		break;
+	}
+}
+
 static void apply_inside(struct kern_linux *k, struct arena *a, const struct op *op,
 			 struct op_result *ret)
 {
@@ -379,6 +423,9 @@ static void apply_inside(struct kern_linux *k, struct arena *a, const struct op 
 		break;
 	case OP_NETNS_RECORD:
 		netns_record_apply(c, a, op, ret);
+		break;
+	case OP_PIN_RESTORE:
+		recover_apply(c, a, op, ret);
 		break;
 	case OP_OBJECT_LOAD:
 	case OP_EXTENSION_LOAD:
@@ -416,8 +463,6 @@ static void apply_inside(struct kern_linux *k, struct arena *a, const struct op 
 		break;
 	case OP_CHAIN_REMOVE:
 		chain_remove(c, a, op, ret);
-		if (ret->code == 0)
-			keep_forget(k->keep, op->chain.id);
 		break;
 	case OP_OBJECT_REMOVE:
 		object_remove(c, a, op, ret);
@@ -480,7 +525,10 @@ static void linux_apply(void *ctx, struct arena *a, const struct op *op, struct 
 		r = 0;
 	}
 	if (r == 0) {
+		forget_before(k, a, op);
 		apply_inside(k, a, op, ret);
+		if (ret->code == 0)
+			forget_after(k, a, op);
 		return;
 	}
 	error_prefix(&ret->error, r, "%s in namespace %s", op->key, netns);

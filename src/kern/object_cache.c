@@ -305,7 +305,7 @@ void object_record_keep(struct object_record *r, const struct observed_object *v
 	if (!r->stamp.inode || n != r->count)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (!v[i].complete || !r->versions[i].meta)
+		if (!v[i].complete || v[i].lost_count || !r->versions[i].meta)
 			return;
 		r->versions[i].object = copy_object(r->a, &v[i]);
 		r->versions[i].object.meta = (struct meta_object){ 0 };

@@ -10,121 +10,121 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "kern/context.h"
+#include "kern/keep.h"
 #include "kern/object_cache.h"
 #include "kern/pin.h"
+#include "kern/recover.h"
 #include "model/layout.h"
 
-/* 1: a program of this function is pinned, 0: none is. */
-static int observe_program(const struct kern_context *c, struct arena *a,
-			   const struct observed_object *o, const char *function,
+/* 1: the program of this function is or was pinned below part, 0: it is not. */
+static int observe_program(struct recover *look, const char *part, const char *function,
 			   struct observed_program *ret, struct error *e)
 {
-	const char *relative = layout_program_pin(a, o->instance, o->version, function);
+	const char *name = arena_printf(look->a, "%s/%s", part, layout_escape(look->a, function));
 	cleanup(closep) int fd = -1;
-	int r;
+	int r = recover_open(look, name, PIN_TYPE_PROGRAM, &fd, e);
 
-	r = pin_open_if(pin_path(c, a, relative), &fd, e);
 	if (r <= 0)
 		return r;
-	r = pin_program_info(a, fd, ret, e);
+	r = pin_program_info(look->a, fd, ret, e);
 	if (r < 0)
 		return r;
 	ret->name = function;
 	return 1;
 }
 
-static int observe_map(const struct kern_context *c, struct arena *a,
-		       const struct observed_object *o, const char *name, struct observed_map *ret,
+static int observe_map(struct recover *look, const char *map, struct observed_map *ret,
 		       struct error *e)
 {
-	const char *relative = layout_map_pin(a, o->instance, o->version, name);
+	const char *name = arena_printf(look->a, LAYOUT_MAPS "/%s", layout_escape(look->a, map));
 	cleanup(closep) int fd = -1;
-	int r;
+	int r = recover_open(look, name, PIN_TYPE_MAP, &fd, e);
 
-	r = pin_open_if(pin_path(c, a, relative), &fd, e);
 	if (r <= 0)
 		return r;
-	r = pin_map_info(a, fd, ret, e);
+	r = pin_map_info(look->a, fd, ret, e);
 	if (r < 0)
 		return r;
-	ret->name = name;
+	ret->name = map;
 	return 1;
 }
 
-/* Those that were loaded as well: no chain needs them all, and tail calls none. */
-static int observe_extension(const struct kern_context *c, struct arena *a,
-			     struct observed_object *o, const char *function, struct error *e)
-{
-	const char *relative = layout_extension_pin(a, o->instance, o->version, function);
-	cleanup(closep) int fd = -1;
-	int r;
-
-	r = pin_open_if(pin_path(c, a, relative), &fd, e);
-	if (r > 0)
-		r = pin_program_info(a, fd, &o->extensions[o->extension_count], e);
-	if (r < 0 || fd < 0)
-		return r;
-	o->extensions[o->extension_count++].name = function;
-	return 0;
-}
-
-static int observe_pins(const struct kern_context *c, struct arena *a, struct observed_object *o,
-			struct error *e)
+/* Of the freplace forms those that were loaded: no chain needs them all, and tail calls none. */
+static int observe_pins(struct recover *look, struct observed_object *o, struct error *e)
 {
 	const struct meta_object *m = &o->meta;
+	int r = 0;
 
-	o->programs = arena_calloc(a, m->program_count, sizeof(*o->programs));
-	o->maps = arena_calloc(a, m->map_count, sizeof(*o->maps));
-	for (size_t i = 0; i < m->program_count; i++) {
-		int r = observe_program(c, a, o, m->programs[i], &o->programs[o->program_count], e);
-
-		if (r < 0)
-			return r;
-		o->program_count += (size_t)r;
+	o->programs = arena_calloc(look->a, m->program_count, sizeof(*o->programs));
+	o->maps = arena_calloc(look->a, m->map_count, sizeof(*o->maps));
+	o->extensions = arena_calloc(look->a, m->program_count, sizeof(*o->extensions));
+	for (size_t i = 0; r >= 0 && i < m->program_count; i++) {
+		r = observe_program(look, LAYOUT_PROGRAMS, m->programs[i],
+				    &o->programs[o->program_count], e);
+		o->program_count += r > 0;
 	}
-	for (size_t i = 0; i < m->map_count; i++) {
-		int r = observe_map(c, a, o, m->maps[i].name, &o->maps[o->map_count], e);
-
-		if (r < 0)
-			return r;
-		o->map_count += (size_t)r;
+	for (size_t i = 0; r >= 0 && i < m->map_count; i++) {
+		r = observe_map(look, m->maps[i].name, &o->maps[o->map_count], e);
+		o->map_count += r > 0;
 	}
-	o->extensions = arena_calloc(a, m->program_count, sizeof(*o->extensions));
-	for (size_t i = 0; i < m->program_count; i++) {
-		int r = observe_extension(c, a, o, m->programs[i], e);
-
-		if (r < 0)
-			return r;
+	for (size_t i = 0; r >= 0 && i < m->program_count; i++) {
+		r = observe_program(look, LAYOUT_EXTENSIONS, m->programs[i],
+				    &o->extensions[o->extension_count], e);
+		o->extension_count += r > 0;
 	}
 	o->complete = o->program_count == m->program_count && o->map_count == m->map_count;
-	return 0;
+	return MIN(r, 0);
 }
 
-static int observe_version(const struct kern_context *c, struct arena *a,
-			   struct object_record *record, struct observed_object *o, struct error *e)
+/* 1: there is metadata of this version, 0: there is none that is understood. */
+static int observe_meta(struct recover *look, struct object_record *record,
+			struct observed_object *o, struct error *e)
 {
-	const char *directory = pin_path(c, a, layout_object_dir(a, o->instance, o->version));
+	const char *what = pin_path(look->c, look->a, look->directory);
 	struct error why = { 0 };
-	const void *data;
-	size_t size;
-	int r;
+	cleanup(closep) int fd = -1;
+	struct pin_meta meta;
+	int r = recover_open(look, LAYOUT_META, PIN_TYPE_MAP, &fd, e);
 
-	r = pin_meta_read(a, directory, &data, &size, &why);
+	if (r <= 0)
+		return r;
+	r = pin_meta_read_fd(look->a, fd, what, &meta, &why);
+	if (r == 0 && record)
+		object_record_meta(record, meta.data, meta.size);
 	if (r == 0)
-		object_record_meta(record, data, size);
-	if (r == 0)
-		r = meta_object_decode(a, data, size, &o->meta, &why);
+		r = meta_object_decode(look->a, meta.data, meta.size, &o->meta, &why);
 	o->newer = r == -EOPNOTSUPP;
-	if (r == -ENOENT || r == -EBADMSG || o->newer)
+	if (r == -EBADMSG || o->newer)
 		return 0;
 	if (r < 0)
 		return error_set(e, r, "%s", why.text);
+	o->meta_id = meta.id;
 	/* Metadata of another directory describes other pins. */
-	if (!str_eq(o->meta.instance, o->instance) || !str_eq(o->meta.version, o->version)) {
-		o->meta = (struct meta_object){ 0 };
-		return 0;
-	}
-	return observe_pins(c, a, o, e);
+	if (str_eq(o->meta.instance, o->instance) && str_eq(o->meta.version, o->version))
+		return 1;
+	o->meta = (struct meta_object){ 0 };
+	return 0;
+}
+
+/* record NULL: it is not to be remembered. */
+static int observe_version(const struct kern_context *c, struct arena *a,
+			   struct object_record *record, struct observed_object *o, struct error *e)
+{
+	struct recover look = { c, a, layout_object_dir(a, o->instance, o->version), { 0 } };
+	struct observed_lost meta = { 0 };
+	int r = observe_meta(&look, record, o, e);
+
+	if (r <= 0)
+		return r;
+	if (look.lost.n)
+		meta = look.lost.v[--look.lost.n];
+	r = observe_pins(&look, o, e);
+	/* Whoever finds metadata finds all that it lists, so it is last. */
+	if (meta.path)
+		*LIST_ADD(a, &look.lost) = meta;
+	o->lost = look.lost.v;
+	o->lost_count = look.lost.n;
+	return r;
 }
 
 /* One look at all instances. */
@@ -184,25 +184,60 @@ static int by_instance_and_version(const void *a, const void *b)
 	return r ? r : strcmp(x->version, y->version);
 }
 
+static void sort(struct reader *r)
+{
+	if (r->list.n > 0)
+		qsort(r->list.v, r->list.n, sizeof(*r->list.v), by_instance_and_version);
+}
+
+/* Versions whose directories are gone, while this daemon holds what was in them. */
+static int observe_kept(struct reader *r, struct error *e)
+{
+	const size_t listed = r->list.n;
+	struct string_list kept;
+	int code = 0;
+
+	keep_list(r->c->keep, r->a, LAYOUT_OBJECTS, LAYOUT_META, &kept);
+	for (size_t i = 0; code == 0 && i < kept.n; i++) {
+		const char *slash = strchr(kept.v[i], '/');
+		struct observed_object key;
+
+		key.instance = layout_unescape(r->a, arena_strndup(r->a, kept.v[i],
+								   (size_t)(slash - kept.v[i])));
+		key.version = layout_unescape(r->a, slash + 1);
+		if (listed &&
+		    bsearch(&key, r->list.v, listed, sizeof(key), by_instance_and_version))
+			continue;
+		*LIST_ADD(r->a, &r->list) = (struct observed_object){
+			.instance = key.instance,
+			.version = key.version,
+		};
+		code = observe_version(r->c, r->a, NULL, &r->list.v[r->list.n - 1], e);
+	}
+	return code;
+}
+
 int object_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
 		   struct error *e)
 {
 	struct reader reader = { .c = c, .a = a, .root = pin_path(c, a, LAYOUT_OBJECTS) };
-	struct string_list instances;
-	int r;
+	struct string_list instances = { 0 };
+	int r = 0;
 
-	r = pin_part_list(c, a, LAYOUT_OBJECTS, &instances, e);
+	if (ret->bpffs_mounted)
+		r = pin_part_list(c, a, LAYOUT_OBJECTS, &instances, e);
 	if (r == 0) {
 		reader.scan = object_scan_begin(c->objects, reader.root);
 		for (size_t i = 0; r == 0 && i < instances.n; i++)
 			r = observe_instance(&reader, instances.v[i], e);
 		object_scan_end(reader.scan);
 	}
+	sort(&reader);
+	if (r == 0)
+		r = observe_kept(&reader, e);
 	if (r < 0)
 		return error_prefix(e, r, "loaded objects");
-	if (reader.list.n > 0)
-		qsort(reader.list.v, reader.list.n, sizeof(*reader.list.v),
-		      by_instance_and_version);
+	sort(&reader);
 	ret->objects = reader.list.v;
 	ret->object_count = reader.list.n;
 	return 0;

@@ -73,6 +73,14 @@ enum pin_kind pin_kind(int fd)
 		       PIN_OTHER;
 }
 
+uint32_t pin_id(int fd)
+{
+	/* What the kernel tells of each kind begins alike: with type and id. */
+	uint32_t info[2] = { 0 }, size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, info, &size) < 0 ? 0 : info[1];
+}
+
 int pin_put(int fd, const char *path, struct error *e)
 {
 	if (bpf_obj_pin(fd, path) < 0)
@@ -227,30 +235,23 @@ int pin_meta_write(struct arena *a, const char *directory, const struct pin_owne
 	return r < 0 ? r : pin_put(fd, arena_printf(a, "%s/%s", directory, LAYOUT_META), e);
 }
 
-int pin_meta_read(struct arena *a, const char *directory, const void **ret, size_t *ret_size,
-		  struct error *e)
+int pin_meta_read_fd(struct arena *a, int fd, const char *what, struct pin_meta *ret,
+		     struct error *e)
 {
-	const char *path = arena_printf(a, "%s/%s", directory, LAYOUT_META);
-	cleanup(closep) int fd = -1;
 	struct bpf_map_info info = { 0 };
 	uint32_t size = sizeof(info);
 	const uint32_t key = 0;
 	void *data;
-	int r;
 
-	r = pin_open(path, &fd, e);
-	if (r < 0)
-		return r;
 	if (bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
-		return error_set(e, -errno, "cannot look at %s: %s", path, error_string(errno));
+		return error_set(e, -errno, "cannot look at %s: %s", what, error_string(errno));
 	if (info.type != BPF_MAP_TYPE_ARRAY || info.key_size != sizeof(key) ||
 	    info.max_entries != 1 || info.value_size > LIMIT_META_BYTES)
-		return error_set(e, -EBADMSG, "%s is no metadata of bpfshare", path);
+		return error_set(e, -EBADMSG, "%s is no metadata of bpfshare", what);
 	data = arena_alloc(a, info.value_size);
 	if (bpf_map_lookup_elem(fd, &key, data) < 0)
-		return error_set(e, -errno, "cannot read %s: %s", path, error_string(errno));
-	*ret = data;
-	*ret_size = info.value_size;
+		return error_set(e, -errno, "cannot read %s: %s", what, error_string(errno));
+	*ret = (struct pin_meta){ data, info.value_size, info.id };
 	return 0;
 }
 

@@ -18,6 +18,8 @@ int pin_open_if(const char *path, int *ret_fd, struct error *e); /* 1: opened, 0
 enum pin_kind { PIN_OTHER, PIN_PROGRAM, PIN_MAP, PIN_LINK };
 enum pin_kind pin_kind(int fd);
 
+uint32_t pin_id(int fd); /* of a program, map or link; 0: it cannot be told */
+
 int pin_put(int fd, const char *path, struct error *e);
 int pin_remove(const char *path, struct error *e); /* that it is gone already is fine */
 
@@ -55,9 +57,18 @@ const char *pin_meta_name(struct arena *a, const char *tag);
 /* Writes data into a frozen array of one entry and pins it as `meta` of the directory. */
 int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner,
 		   const void *data, size_t size, struct error *e);
-/* -ENOENT without one, -EBADMSG when what is pinned there cannot be metadata. */
+struct pin_meta {
+	const void *data;
+	size_t size;
+	uint32_t id; /* of the map */
+};
+
 int pin_meta_read(struct arena *a, const char *directory, const void **ret, size_t *ret_size,
 		  struct error *e);
+
+/* The same of a descriptor; what: its name for messages. *ret_id: the map's. */
+int pin_meta_read_fd(struct arena *a, int fd, const char *what, struct pin_meta *ret,
+		     struct error *e);
 
 /* All of *ret but what the caller knows better; name is the kernel's own, of 15 characters. */
 int pin_program_info(struct arena *a, int fd, struct observed_program *ret, struct error *e);

@@ -241,7 +241,7 @@ static void list_our_programs(struct arena *a, const struct observed *o, struct 
 static void list_our_links(struct arena *a, const struct observed *o, struct id_list *ret)
 {
 	for (size_t i = 0; i < o->link_count; i++)
-		if (o->links[i].pinned && o->links[i].hook == HOOK_TC)
+		if ((o->links[i].pinned || o->links[i].lost) && o->links[i].hook == HOOK_TC)
 			*LIST_ADD(a, &ret->list) = o->links[i].id;
 	sort_ids(ret);
 }

@@ -29,11 +29,24 @@ struct observed_map {
 	uint32_t type, key_size, value_size, max_entries, flags;
 };
 
-/* One directory objects/INSTANCE/VERSION. */
+enum pin_type { PIN_TYPE_PROGRAM, PIN_TYPE_MAP, PIN_TYPE_LINK };
+
+/* What is not pinned where it belongs, though the kernel still holds it. */
+struct observed_lost {
+	enum pin_type type;
+	const char *path; /* relative to our directory */
+	uint32_t id;
+	bool replaced; /* something else is pinned there */
+};
+
+/* One directory objects/INSTANCE/VERSION, or what the kernel still holds of one. */
 struct observed_object {
 	const char *instance, *version;
-	bool complete;           /* meta is there and readable, and so is every pin that it lists */
-	bool newer;              /* written by a newer layout: left alone */
+	bool complete; /* meta is readable, and all that it lists is there: pinned, or among the lost */
+	bool newer; /* written by a newer layout: left alone */
+	uint32_t meta_id;
+	struct observed_lost *lost; /* also listed below, as if it were pinned */
+	size_t lost_count;
 	struct meta_object meta; /* valid if complete */
 	struct observed_program *programs;
 	struct observed_map *maps;
@@ -47,6 +60,8 @@ struct observed_object {
 struct observed_chain {
 	uint32_t id;
 	bool complete, newer;
+	struct observed_lost *lost; /* as above */
+	size_t lost_count;
 	struct meta_chain meta; /* valid if complete */
 	/*
 	 * Ids of the programs that really run, meta.member_count of them; 0: the slot is empty. Of the
@@ -92,7 +107,9 @@ struct observed_link {
 	uint32_t ifindex;            /* 0: its interface is gone */
 	uint32_t program_id;
 	bool pinned;
-	const char *netns; /* of its interface, if pinned: NULL is the daemon's own; else not known */
+	bool lost; /* it was pinned, and this daemon still holds it */
+	/* Of its interface, if pinned or lost: NULL is the daemon's own; else not known. */
+	const char *netns;
 };
 
 /* One program at a tc hook: an entry of the TCX list, in order, or a filter of the kind bpf. */

@@ -10,6 +10,7 @@ const char *const op_kind_names[OP_KIND_COUNT] = {
 	[OP_BPFFS_MOUNT] = "bpffs-mount",
 	[OP_DIRECTORY_CREATE] = "directory-create",
 	[OP_NETNS_RECORD] = "netns-record",
+	[OP_PIN_RESTORE] = "pin-restore",
 	[OP_OBJECT_LOAD] = "object-load",
 	[OP_CHAIN_BUILD] = "chain-build",
 	[OP_SLOT_SET] = "slot-set",
@@ -281,6 +282,22 @@ static void add_share(struct strbuf *b, const struct op *op)
 	}
 }
 
+/* The first one stands for a long list. */
+static void add_pins(struct strbuf *b, const struct op_pins *p)
+{
+	static const char *const types[] = {
+		[PIN_TYPE_PROGRAM] = "program",
+		[PIN_TYPE_MAP] = "map",
+		[PIN_TYPE_LINK] = "link",
+	};
+
+	strbuf_addf(b, "pin again %s", p->n ? p->v[0].path : "nothing");
+	if (p->n)
+		strbuf_addf(b, " (%s id %u)", types[p->v[0].type], p->v[0].id);
+	if (p->n > 1)
+		strbuf_addf(b, " and %zu more", p->n - 1);
+}
+
 static void add_operation(struct strbuf *b, const struct op *op)
 {
 	switch (op->kind) {
@@ -324,6 +341,9 @@ static void add_operation(struct strbuf *b, const struct op *op)
 			    op->chain.hand_over ? "leave chain %u to its foreign members" :
 						  "remove chain %u",
 			    op->chain.id);
+		break;
+	case OP_PIN_RESTORE:
+		add_pins(b, &op->pins);
 		break;
 	case OP_GRACE:
 		strbuf_add(b, "wait for a grace period");

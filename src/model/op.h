@@ -9,11 +9,13 @@
 
 #include "model/desired.h"
 #include "model/meta.h"
+#include "model/observed.h"
 
 enum op_kind {
 	OP_BPFFS_MOUNT,      /* mount a bpffs where there is none */
 	OP_DIRECTORY_CREATE, /* our directory on it */
 	OP_NETNS_RECORD, /* the record that something of ours is in a namespace, found without one */
+	OP_PIN_RESTORE,  /* pin again what the kernel still holds */
 	OP_OBJECT_LOAD,  /* load, pin programs and maps, metadata last */
 	OP_EXTENSION_LOAD, /* load functions of a loaded object as freplace programs, with its maps */
 	OP_CHAIN_BUILD,    /* dispatcher, filled array or links, pins, metadata last */
@@ -148,6 +150,12 @@ struct op_tc {
 	uint32_t filter_priority, filter_handle; /* clsact */
 };
 
+/* OP_PIN_RESTORE: in this order, metadata last */
+struct op_pins {
+	const struct observed_lost *v;
+	size_t n;
+};
+
 struct op_netns { /* OP_NETNS_RECORD, OP_NETNS_FORGET */
 	const char *name;
 };
@@ -197,6 +205,7 @@ struct op {
 		struct op_netns netns;
 		struct op_map_sync sync;
 		struct op_share share;
+		struct op_pins pins;
 	};
 };
 

@@ -133,7 +133,8 @@ static void link_find_interface(struct planner *p, const struct observed_link *l
 		    c->interface->xdp_id != link->program_id ||
 		    (!live_is_ours(&c->live) && c->live.kind != LIVE_PROTOCOL) || c->live.link)
 			continue;
-		if (link->pinned && netns_compare(link->netns, c->interface->netns) != 0)
+		if ((link->pinned || link->lost) &&
+		    netns_compare(link->netns, c->interface->netns) != 0)
 			continue;
 		if (found)
 			return;

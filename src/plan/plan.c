@@ -80,6 +80,7 @@ struct planner *planner_run(struct arena *a, const struct plan_input *in, bool k
 	leftovers_remove(p);
 	protocol_pins_remove(p);
 	netns_records_plan(p);
+	pins_restore(p);
 	if (p->drafts.n)
 		qsort(p->drafts.v, p->drafts.n, sizeof(*p->drafts.v), by_execution);
 	return p;

@@ -17,6 +17,7 @@
  *                (tc_place.c: the operations, tc_status.c: what is told of it)
  *   share.c      shares -> mounts and pins (share_pins.c: which maps, for whom)
  *   remove.c     what nothing needs any more (netns.c: of records of namespaces)
+ *   recover.c    pins that were lost and are made again
  *   guard.c      what waits for the operator's word
  *   status.c     the status of everything (status_chain.c: of the chains)
  *
@@ -557,6 +558,9 @@ const char *target_path(struct arena *a, const char *run_dir, const struct share
 
 /* remove.c */
 void leftovers_remove(struct planner *p);
+
+/* recover.c: pins again what the kernel still holds; after all other drafts, some of which need it. */
+void pins_restore(struct planner *p);
 
 /* netns.c: records of the namespaces that something of ours is in, and their end. */
 void netns_records_plan(struct planner *p);

@@ -39,7 +39,7 @@ static void entry_observe(struct planner *p, struct tc_entry *e,
 	e->ours = o->ours && o->id && (e->mechanism == MECHANISM_CLSACT || o->link_id);
 	if (!e->ours)
 		return;
-	e->pinned = e->mechanism == MECHANISM_CLSACT || (l && l->pinned);
+	e->pinned = e->mechanism == MECHANISM_CLSACT || (l && (l->pinned || l->lost));
 	e->dispatcher = dispatcher_find(p, o->id);
 	e->program = e->dispatcher ? NULL : lookup_program(p, o->id);
 }

@@ -178,7 +178,10 @@ bool fake_is_complete(const struct fake_object *o)
 	for (size_t i = 0; i < o->program_count; i++)
 		if (o->programs[i].lost)
 			return false;
-	return o->has_meta;
+	for (size_t i = 0; i < o->map_count; i++)
+		if (o->maps[i].lost)
+			return false;
+	return o->has_meta && !o->meta_pin.lost;
 }
 
 struct fake_program *fake_add_program(struct kern_fake *k, const char *name)
@@ -403,27 +406,6 @@ void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain)
 	fake_chain_gc(k);
 }
 
-void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *program)
-{
-	for (size_t i = k->objects.n; i-- > 0;) {
-		struct fake_object *o = &k->objects.v[i];
-		struct fake_pin *pin;
-
-		if (!str_eq(o->instance, instance))
-			continue;
-		if (!program) {
-			FAKE_REMOVE(&k->objects, i);
-			continue;
-		}
-		pin = fake_find_pin(o->programs, o->program_count, program);
-		if (pin)
-			pin->lost = true;
-		pin = fake_find_pin(o->extensions.v, o->extensions.n, program);
-		if (pin)
-			pin->lost = true;
-	}
-}
-
 void kern_fake_mount_foreign(struct kern_fake *k, const char *path)
 {
 	struct fake_mount *m = fake_find_mount(k, path);
@@ -489,6 +471,7 @@ bool kern_fake_has_crashed(const struct kern_fake *k)
 void kern_fake_restart(struct kern_fake *k)
 {
 	k->crashed = k->crash_planned = k->fail_planned = false;
+	fake_let_go(k);
 }
 
 size_t kern_fake_steps(const struct kern_fake *k)

@@ -50,8 +50,13 @@ void kern_fake_detach(struct kern_fake *k, const char *interface);
 void kern_fake_use_elsewhere(struct kern_fake *k, uint32_t id);
 void kern_fake_empty_slot(struct kern_fake *k, uint32_t chain, uint32_t slot); /* if there is one */
 void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain);
-/* program NULL: all pins of the version go, else this one. */
-void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *program);
+/*
+ * Pins go; until the process ends (kern_fake_restart()) it holds what they were for. Of a program or map; NULL: of
+ * all of the version. The directory of a tail-call chain. The pin of an exclusive root.
+ */
+void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *name);
+void kern_fake_lose_chain(struct kern_fake *k, const char *interface);
+void kern_fake_lose_link_pin(struct kern_fake *k, const char *interface);
 /* What xdp-loader does: it builds a dispatcher of its own around all members. */
 struct fake_member {
 	const char *name;

@@ -203,7 +203,7 @@ void fake_chain_gc(struct kern_fake *k)
 	for (size_t i = k->chains.n; i-- > 0;) {
 		const struct fake_chain *c = &k->chains.v[i];
 
-		if (!c->has_dir && !is_attached(k, c->id) && !is_elsewhere(k, c->id))
+		if (!c->has_dir && !c->held && !is_attached(k, c->id) && !is_elsewhere(k, c->id))
 			FAKE_REMOVE(&k->chains, i);
 	}
 }
@@ -332,7 +332,7 @@ static void chain_remove(struct kern_fake *k, const struct op *op, struct op_res
 	if (fake_step(k, describe(k, op)))
 		return;
 	fake_remove_all_pins(k, c->id);
-	c->has_dir = false;
+	c->has_dir = c->held = false;
 	fake_chain_gc(k);
 }
 
@@ -349,10 +349,12 @@ static struct fake_interface *find_place(struct kern_fake *k, const struct op_ro
 
 static uint32_t root_target(const struct kern_fake *k, const struct op_root *op)
 {
+	const struct fake_chain *chain = fake_find_chain(k, op->chain_id);
+
 	if (op->program.instance)
 		return fake_program_id(k, &op->program);
 	if (op->chain_id)
-		return fake_find_chain(k, op->chain_id) ? op->chain_id : 0;
+		return chain && chain->has_dir ? op->chain_id : 0;
 	for (size_t i = 0; i < k->builds.n; i++)
 		if (str_eq(k->builds.v[i].signature, op->signature))
 			return k->builds.v[i].id;
@@ -592,6 +594,9 @@ static void dispatch(struct kern_fake *k, const struct op *op, struct op_result 
 		if (!k->bpffs)
 			fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "Vanished", "no bpffs");
 		k->directory = k->bpffs;
+		break;
+	case OP_PIN_RESTORE:
+		fake_restore_pins(k, op, ret);
 		break;
 	case OP_OBJECT_LOAD:
 		object_load(k, op, ret);

@@ -13,15 +13,16 @@ static void observe_object(const struct kern_fake *k, struct arena *a, const str
 {
 	ret->instance = arena_strdup(a, o->instance);
 	ret->version = arena_strdup(a, o->version);
-	ret->complete = fake_is_complete(o);
-	if (!o->has_meta)
+	if (!fake_meta_is_found(k, o))
 		return; /* nothing tells what the directory was to hold */
+	ret->complete = true;
 	ret->meta = fake_copy_meta(a, &o->meta);
 	ret->programs = arena_calloc(a, o->program_count, sizeof(*ret->programs));
 	for (size_t i = 0; i < o->program_count; i++) {
 		const struct fake_program *p = fake_find_program(k, o->programs[i].id);
 
-		if (o->programs[i].lost)
+		ret->complete &= fake_is_found(k, &o->programs[i]);
+		if (!fake_is_found(k, &o->programs[i]))
 			continue;
 		ret->programs[ret->program_count++] =
 			(struct observed_program){ .id = p->id,
@@ -31,7 +32,7 @@ static void observe_object(const struct kern_fake *k, struct arena *a, const str
 	}
 	ret->extensions = arena_calloc(a, o->extensions.n, sizeof(*ret->extensions));
 	for (size_t i = 0; i < o->extensions.n; i++)
-		if (!o->extensions.v[i].lost)
+		if (fake_is_found(k, &o->extensions.v[i]))
 			ret->extensions[ret->extension_count++] = (struct observed_program){
 				.id = o->extensions.v[i].id,
 				.name = arena_strdup(a, o->extensions.v[i].name),
@@ -39,12 +40,16 @@ static void observe_object(const struct kern_fake *k, struct arena *a, const str
 				.type = BPF_PROG_TYPE_EXT,
 			};
 	ret->maps = arena_calloc(a, o->map_count, sizeof(*ret->maps));
-	ret->map_count = o->map_count;
-	for (size_t i = 0; i < o->map_count; i++)
-		ret->maps[i] = (struct observed_map){ .id = o->maps[i].id,
-						      .name = arena_strdup(a, o->maps[i].name),
-						      .type = o->maps[i].type,
-						      .max_entries = o->maps[i].max_entries };
+	for (size_t i = 0; i < o->map_count; i++) {
+		ret->complete &= fake_map_is_found(k, o, &o->maps[i]);
+		if (fake_map_is_found(k, o, &o->maps[i]))
+			ret->maps[ret->map_count++] =
+				(struct observed_map){ .id = o->maps[i].id,
+						       .name = arena_strdup(a, o->maps[i].name),
+						       .type = o->maps[i].type,
+						       .max_entries = o->maps[i].max_entries };
+	}
+	fake_observe_lost(k, a, o, ret);
 }
 
 static int by_instance(const void *a, const void *b)
@@ -121,13 +126,14 @@ static void observe_chains(const struct kern_fake *k, struct arena *a, struct ob
 		const struct fake_chain *c = &k->chains.v[i];
 		struct observed_chain *to = &ret->chains[ret->chain_count];
 
-		if (!c->has_dir)
+		if (!c->has_dir && !c->held)
 			continue;
 		ret->chain_count++;
 		to->id = c->id;
-		to->complete = c->has_meta;
-		if (!c->has_meta)
+		to->complete = c->has_meta || c->held;
+		if (!to->complete)
 			continue;
+		fake_observe_lost_chain(a, c, to);
 		to->meta = fake_copy_chain(a, &c->meta);
 		to->slots = arena_dup(a, c->slots, c->meta.member_count * sizeof(*c->slots));
 	}
@@ -283,6 +289,7 @@ int fake_observe(void *ctx, struct arena *a, const struct observe_request *want,
 
 	(void)e;
 	*ret = (struct observed){ .bpffs_mounted = k->bpffs, .directory_ready = k->directory };
+	fake_object_gc(k);
 	observe_objects(k, a, ret);
 	observe_chains(k, a, ret);
 	observe_netns(k, a, want, ret);

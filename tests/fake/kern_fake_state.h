@@ -21,7 +21,8 @@ struct fake_pin {
 	uint32_t id;
 	uint32_t type, max_entries; /* of a map */
 	bool used;                  /* a map of another object */
-	bool lost;                  /* somebody removed it */
+	bool lost;                  /* somebody removed it, … */
+	bool held;                  /* … but the process has a descriptor */
 };
 
 /* objects/INSTANCE/VERSION */
@@ -29,6 +30,7 @@ struct fake_object {
 	const char *instance, *version;
 	bool has_meta;
 	struct meta_object meta;
+	struct fake_pin meta_pin; /* if has_meta */
 	struct fake_pin *programs, *maps;
 	size_t program_count, map_count;
 	LIST(struct fake_pin) extensions;
@@ -41,6 +43,7 @@ struct fake_object {
 struct fake_chain {
 	uint32_t id;
 	bool has_dir, has_meta;
+	bool held; /* all pins are gone, but the process has descriptors */
 	struct meta_chain meta;
 	uint32_t *slots;
 	bool *linked;      /* libxdp: our pin of the slot's link is there */
@@ -194,6 +197,19 @@ void fake_remove_all_pins(struct kern_fake *k, uint32_t id);
 bool fake_pins_are_whole(const struct kern_fake *k, uint32_t ifindex, const struct fake_chain *c);
 /* Links without any pin are gone, and with them what runs in their slots. */
 void fake_settle_links(struct kern_fake *k, struct fake_chain *c);
+/* kern_fake_recover.c: by a descriptor or by its id. */
+bool fake_is_found(const struct kern_fake *k, const struct fake_pin *pin);
+bool fake_map_is_found(const struct kern_fake *k, const struct fake_object *o,
+		       const struct fake_pin *map);
+bool fake_meta_is_found(const struct kern_fake *k, const struct fake_object *o);
+void fake_object_gc(struct kern_fake *k);
+void fake_observe_lost(const struct kern_fake *k, struct arena *a, const struct fake_object *o,
+		       struct observed_object *ret);
+void fake_observe_lost_chain(struct arena *a, const struct fake_chain *c,
+			     struct observed_chain *ret);
+void fake_restore_pins(struct kern_fake *k, const struct op *op, struct op_result *ret);
+void fake_let_go(struct kern_fake *k); /* the process ends */
+
 void fake_extension_load(struct kern_fake *k, const struct op *op, struct op_result *ret);
 void fake_libxdp_build(struct kern_fake *k, const struct op *op, struct fake_chain *c,
 		       struct op_result *ret);

@@ -232,11 +232,11 @@ static bool is_pinned_program(const struct kern_fake *k, uint32_t id)
 	const struct fake_chain *c = fake_find_chain(k, id);
 
 	if (c)
-		return c->has_dir;
+		return c->has_dir || c->held;
 	for (size_t i = 0; id && i < k->objects.n; i++)
 		for (size_t n = 0; n < k->objects.v[i].program_count; n++)
 			if (k->objects.v[i].programs[n].id == id &&
-			    !k->objects.v[i].programs[n].lost)
+			    fake_is_found(k, &k->objects.v[i].programs[n]))
 				return true;
 	return false;
 }
@@ -245,7 +245,7 @@ static bool link_is_ours(struct kern_fake *k, const struct fake_tc_program *p)
 {
 	const struct observed_link *l = find_record(k, p->link_id);
 
-	return (l && l->pinned) || is_pinned_program(k, p->id);
+	return (l && (l->pinned || l->lost)) || is_pinned_program(k, p->id);
 }
 
 /* --- operations ------------------------------------------------------------------------- */

@@ -287,6 +287,18 @@ static int do_empty_slot(struct scenario *s)
 	return 0;
 }
 
+static int do_unpin_chain(struct scenario *s)
+{
+	kern_fake_lose_chain(s->kernel, word(s, 1));
+	return 0;
+}
+
+static int do_lose_link_pin(struct scenario *s)
+{
+	kern_fake_lose_link_pin(s->kernel, word(s, 1));
+	return 0;
+}
+
 static int do_lose_pin(struct scenario *s)
 {
 	kern_fake_lose_pin(s->kernel, word(s, 1), s->n > 2 ? word(s, 2) : NULL);
@@ -805,6 +817,7 @@ static const struct command {
 	{ "libxdp", do_libxdp, 0 },
 	{ "lose-chain", do_lose_chain, 1 },
 	{ "lose-link", do_lose_link, 2 },
+	{ "lose-link-pin", do_lose_link_pin, 1 },
 	{ "lose-pin", do_lose_pin, 1 },
 	{ "lose-protocol-pins", do_lose_protocol_pins, 1 },
 	{ "map", do_map, 2 },
@@ -837,6 +850,7 @@ static const struct command {
 	{ "tc-state", do_tc_state, 1 },
 	{ "tc-unpin", do_tc_unpin, 3 },
 	{ "unmount", do_unmount, 1 },
+	{ "unpin-chain", do_unpin_chain, 1 },
 	{ "user", do_user, 3 },
 	{ "xdp-load", do_xdp_load, 2 },
 	{ "xdp-unload", do_xdp_unload, 1 },
