@@ -25,7 +25,7 @@ static bool runs_anywhere(const struct kern_fake *k, uint32_t id)
 
 bool fake_is_found(const struct kern_fake *k, const struct fake_pin *pin)
 {
-	return !pin->lost || pin->held || runs_anywhere(k, pin->id);
+	return !pin->lost || (!pin->gone && (pin->held || runs_anywhere(k, pin->id)));
 }
 
 /* Some program of the version that the kernel still has: it holds all maps, and tells of the version. */
@@ -43,7 +43,7 @@ static bool has_program(const struct kern_fake *k, const struct fake_object *o)
 bool fake_map_is_found(const struct kern_fake *k, const struct fake_object *o,
 		       const struct fake_pin *map)
 {
-	return !map->lost || map->held || has_program(k, o);
+	return !map->lost || (!map->gone && (map->held || has_program(k, o)));
 }
 
 bool fake_meta_is_found(const struct kern_fake *k, const struct fake_object *o)
@@ -111,15 +111,15 @@ void fake_observe_lost(const struct kern_fake *k, struct arena *a, const struct 
 	ret->lost_count = l.list.n;
 }
 
-void fake_observe_lost_chain(struct arena *a, const struct fake_chain *c, struct observed_chain *ret)
+void fake_observe_lost_chain(struct arena *a, const struct fake_chain *c,
+			     struct observed_chain *ret)
 {
 	static const char *const names[] = { LAYOUT_DISPATCHER, LAYOUT_MEMBERS, LAYOUT_META };
 	struct lost_list l = { 0 };
 
 	for (size_t i = 0; c->held && i < ARRAY_SIZE(names); i++)
 		add(a, &l, i ? PIN_TYPE_MAP : PIN_TYPE_PROGRAM,
-		    arena_printf(a, "%s/%s", layout_chain_dir(a, c->id), names[i]),
-		    i ? 0 : c->id);
+		    arena_printf(a, "%s/%s", layout_chain_dir(a, c->id), names[i]), i ? 0 : c->id);
 	ret->lost = l.list.v;
 	ret->lost_count = l.list.n;
 }
@@ -248,6 +248,27 @@ void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *n
 		lose(fake_find_pin(o->programs, o->program_count, name));
 		lose(fake_find_pin(o->extensions.v, o->extensions.n, name));
 		lose(fake_find_pin(o->maps, o->map_count, name));
+	}
+}
+
+void kern_fake_lose_for_good(struct kern_fake *k, const char *instance, const char *name)
+{
+	kern_fake_lose_pin(k, instance, name);
+	for (size_t i = k->objects.n; i-- > 0;) {
+		struct fake_object *o = &k->objects.v[i];
+
+		if (!str_eq(o->instance, instance))
+			continue;
+		if (!name) {
+			FAKE_REMOVE(&k->objects, i);
+			continue;
+		}
+		for (size_t n = 0; n < o->program_count; n++)
+			o->programs[n].gone |= o->programs[n].lost;
+		for (size_t n = 0; n < o->extensions.n; n++)
+			o->extensions.v[n].gone |= o->extensions.v[n].lost;
+		for (size_t n = 0; n < o->map_count; n++)
+			o->maps[n].gone |= o->maps[n].lost;
 	}
 }
 

@@ -23,6 +23,7 @@ struct fake_pin {
 	bool used;                  /* a map of another object */
 	bool lost;                  /* somebody removed it, … */
 	bool held;                  /* … but the process has a descriptor */
+	bool gone;                  /* … and nothing tells what it was for */
 };
 
 /* objects/INSTANCE/VERSION */

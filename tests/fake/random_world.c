@@ -526,6 +526,37 @@ static void renew_namespace(struct world *w)
 	kern_fake_set_netns(w->kernel, NETNS, NULL);
 }
 
+/* interface NULL: it is not there. */
+static void lose_pins(struct world *w, size_t object, const char *interface)
+{
+	const char *program = one_in(w, 2) ? "p" : "t";
+
+	switch (world_random(w, 6)) {
+	case 0:
+		/* What is not found again leads to versions of other names, and with them to another end. */
+		if (w->kind != WORLD_PURE)
+			kern_fake_lose_for_good(w->kernel, object_names[object], program);
+		break;
+	case 1:
+		kern_fake_lose_pin(w->kernel, object_names[object], NULL);
+		break;
+	case 2:
+		kern_fake_lose_pin(w->kernel, object_names[object], "m");
+		break;
+	case 3:
+		if (interface)
+			kern_fake_lose_chain(w->kernel, interface);
+		break;
+	case 4:
+		if (interface)
+			kern_fake_lose_link_pin(w->kernel, interface);
+		break;
+	default:
+		kern_fake_lose_pin(w->kernel, object_names[object], program);
+		break;
+	}
+}
+
 static void meddle(struct world *w)
 {
 	size_t i = world_random(w, WORLD_INTERFACES);
@@ -563,10 +594,7 @@ static void meddle(struct world *w)
 					     (uint32_t)world_random(w, 3));
 		break;
 	default:
-		/* A lost pin leads to versions of other names, and with them to another end. */
-		if (w->kind != WORLD_PURE)
-			kern_fake_lose_pin(w->kernel, object_names[object],
-					   one_in(w, 2) ? "p" : "t");
+		lose_pins(w, object, w->interfaces[i] ? interface_names[i] : NULL);
 		break;
 	}
 }

@@ -299,6 +299,12 @@ static int do_lose_link_pin(struct scenario *s)
 	return 0;
 }
 
+static int do_lose_for_good(struct scenario *s)
+{
+	kern_fake_lose_for_good(s->kernel, word(s, 1), s->n > 2 ? word(s, 2) : NULL);
+	return 0;
+}
+
 static int do_lose_pin(struct scenario *s)
 {
 	kern_fake_lose_pin(s->kernel, word(s, 1), s->n > 2 ? word(s, 2) : NULL);
@@ -816,6 +822,7 @@ static const struct command {
 	{ "label", do_label, 2 },
 	{ "libxdp", do_libxdp, 0 },
 	{ "lose-chain", do_lose_chain, 1 },
+	{ "lose-for-good", do_lose_for_good, 1 },
 	{ "lose-link", do_lose_link, 2 },
 	{ "lose-link-pin", do_lose_link_pin, 1 },
 	{ "lose-pin", do_lose_pin, 1 },

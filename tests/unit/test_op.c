@@ -27,6 +27,11 @@ static struct op_share_pin pins[] = {
 	{ "gone", { 0 }, 0440 },
 };
 
+static const struct observed_lost lost[] = {
+	{ PIN_TYPE_PROGRAM, "objects/fw/v1/programs/xdp_fw", 17, false },
+	{ PIN_TYPE_MAP, "objects/fw/v1/meta", 9, true },
+};
+
 static const struct {
 	struct op op;
 	const char *text;
@@ -35,6 +40,10 @@ static const struct {
 	  "mount bpffs for /sys/fs/bpf: nothing is mounted there" },
 	{ { .kind = OP_DIRECTORY_CREATE, .key = "/sys/fs/bpf/bpfshare" },
 	  "create /sys/fs/bpf/bpfshare" },
+	{ { .kind = OP_PIN_RESTORE, .reason = "their pins are gone", .pins = { lost, 2 } },
+	  "pin again objects/fw/v1/programs/xdp_fw (program id 17) and 1 more: their pins are gone" },
+	{ { .kind = OP_PIN_RESTORE, .pins = { &lost[1], 1 } },
+	  "pin again objects/fw/v1/meta (map id 9)" },
 	{ { .kind = OP_OBJECT_LOAD,
 	    .reason = "it is declared and not loaded",
 	    .origin = { "10-fwd.yaml", 3, 1 },
