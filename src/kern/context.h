@@ -12,16 +12,18 @@
 #include "model/result.h"
 
 struct keep;
+struct map_snapshots;
 struct object_cache;
 struct program_users;
 
 struct kern_context {
-	const char *bpffs_dir;        /* our directory, absolute: "/sys/fs/bpf/bpfshare" */
-	const char *run_dir;          /* "/run/bpfshare" */
-	char tag[9];                  /* stands for these two, see layout_mount_source() */
-	struct program_users *users;  /* kern/program_users.h */
-	struct object_cache *objects; /* kern/object_cache.h */
-	struct keep *keep;            /* kern/keep.h */
+	const char *bpffs_dir;           /* our directory, absolute: "/sys/fs/bpf/bpfshare" */
+	const char *run_dir;             /* "/run/bpfshare" */
+	char tag[9];                     /* stands for these two, see layout_mount_source() */
+	struct program_users *users;     /* kern/program_users.h */
+	struct object_cache *objects;    /* kern/object_cache.h */
+	struct keep *keep;               /* kern/keep.h */
+	struct map_snapshots *snapshots; /* kern/map_snapshot.h */
 	int64_t *lock_wait_ms; /* how long libxdp's lock may still be waited for, see libxdp_lock() */
 };
 

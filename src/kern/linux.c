@@ -15,6 +15,8 @@
 #include "kern/libbpf_words.h"
 #include "kern/libxdp.h"
 #include "kern/link.h"
+#include "kern/map_copy.h"
+#include "kern/map_snapshot.h"
 #include "kern/netns.h"
 #include "kern/object_cache.h"
 #include "kern/pin.h"
@@ -76,6 +78,7 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	k->keep = k->context.keep = keep_new();
 	k->context.users = program_users_new();
 	k->context.objects = object_cache_new();
+	k->context.snapshots = map_snapshots_new();
 	k->lock_wait_ms = LIBXDP_LOCK_WAIT_MS;
 	k->context.lock_wait_ms = &k->lock_wait_ms;
 	*ret = k;
@@ -99,6 +102,7 @@ void kern_linux_free(struct kern_linux *k)
 	keep_free(k->keep);
 	program_users_free(k->context.users);
 	object_cache_free(k->context.objects);
+	map_snapshots_free(k->context.snapshots);
 	arena_free(k->probed);
 	free(k->bpffs_dir);
 	free(k->run_dir);
@@ -203,6 +207,7 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	o.libxdp_protocol = want->libxdp_protocol ? want->libxdp_protocol : host_protocol();
 	o.features = kern_linux_features(k, &o.feature_count);
 	keep_update(k->keep, c, a, &o);
+	map_snapshots_prune(c->snapshots, &o);
 	*ret = o;
 	return 0;
 }
@@ -460,6 +465,9 @@ static void apply_inside(struct kern_linux *k, struct arena *a, const struct op 
 		break;
 	case OP_GRACE:
 		grace_apply(ret);
+		break;
+	case OP_MAP_SYNC:
+		map_sync_apply(c, a, op, ret);
 		break;
 	case OP_CHAIN_REMOVE:
 		chain_remove(c, a, op, ret);

@@ -32,6 +32,7 @@ struct loading {
 
 static void loading_done(struct loading *l)
 {
+	object_maps_done(&l->maps);
 	bpf_object__close(l->object);
 }
 
@@ -268,12 +269,15 @@ void object_load(const struct kern_context *c, struct arena *a, const struct op 
 		r = prepare_programs(&l, ret);
 	if (r == 0)
 		r = verifier_load(l.object, a, ret);
+	if (r == 0)
+		r = object_maps_copy(&l.maps, ret);
 	if (r < 0)
 		return;
 	r = pin_all(&l, directory, &ret->error);
 	if (r == 0)
 		return;
 	(void)remove_version(a, directory, NULL);
+	ret->note = NULL;
 	fail(ret, r, "PinFailed");
 }
 

@@ -12,8 +12,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "base/alloc.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "kern/map_carry.h"
+#include "kern/map_copy.h"
+#include "kern/map_reader.h"
 #include "kern/object.h"
 #include "kern/object_fill.h"
 #include "kern/pin.h"
@@ -43,6 +47,46 @@ const void *object_maps_bytes(struct arena *a, const struct op_object *op, const
 	return elf;
 }
 
+/* The map of the version before; -ESTALE when its pin leads to another one than the plan decided about. */
+static int open_from(struct object_maps *m, const struct op_map *want, int *ret_fd, struct error *e)
+{
+	const struct map_ref *from = &want->from;
+	const char *pin = layout_map_pin(m->a, from->instance, from->version, from->map);
+	struct observed_map found;
+	cleanup(closep) int fd = -1;
+	int r;
+
+	r = pin_open(pin_path(m->c, m->a, pin), &fd, e);
+	if (r == 0)
+		r = pin_map_info(m->a, fd, &found, e);
+	if (r < 0)
+		return r;
+	if (found.id != want->from_id)
+		return error_set(e, -ESTALE,
+				 "its pin has map id %u now instead of %u; it is looked at again",
+				 found.id, want->from_id);
+	*ret_fd = take_fd(fd);
+	return 0;
+}
+
+static void printf_like(2, 3) add_note(struct object_maps *m, const char *fmt, ...)
+{
+	cleanup(freep) char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	text = xvasprintf(fmt, args);
+	va_end(args);
+	strbuf_addf(&m->note, "%s%s", *strbuf_get(&m->note) ? "; " : "", text);
+}
+
+void object_maps_done(struct object_maps *m)
+{
+	for (size_t i = 0; i < m->list.n; i++)
+		closep(&m->list.v[i].from);
+	strbuf_done(&m->note);
+}
+
 /* --- values of data sections ------------------------------------------------------------ */
 
 static int set_values(struct object_maps *m, struct op_result *ret)
@@ -66,6 +110,32 @@ static int set_values(struct object_maps *m, struct op_result *ret)
 	return 0;
 }
 
+static int carry_values(struct object_maps *m, const struct op_map *want, struct op_result *ret)
+{
+	struct map_carried carried = { 0 };
+	cleanup(closep) int fd = -1;
+	int r = open_from(m, want, &fd, &ret->error);
+
+	if (r == 0)
+		r = map_carry(m->op, m->object, want->name, fd, &carried, &ret->error);
+	if (r == 0) {
+		add_note(m, "%s: %zu variables have the values of version %s, %zu are new",
+			 want->name, carried.variables, want->from.version, carried.fresh);
+		return 0;
+	}
+	error_prefix(&ret->error, r, "the values of %s of version %s cannot be taken over",
+		     want->name, want->from.version);
+	if (r != -EINVAL) {
+		result_fail(ret, r);
+		return r;
+	}
+	error_set(&ret->error, r,
+		  "%s; `on_change: reset` for map %s starts with those of the file, the old file "
+		  "brings the old version back",
+		  ret->error.text, want->name);
+	return result_fail_as(ret, r, "MapChanged");
+}
+
 /* --- maps of others ----------------------------------------------------------------------- */
 
 static int use_map(struct object_maps *m, const struct object_map *map, struct op_result *ret)
@@ -78,28 +148,6 @@ static int use_map(struct object_maps *m, const struct object_map *map, struct o
 	error_prefix(&ret->error, r, "map %s cannot be map %s of %s", map->name, want->from.map,
 		     want->from.instance);
 	return result_fail_as(ret, r, "MapCreateFailed");
-}
-
-/* The map of the version before; -ESTALE when its pin leads to another one than the plan decided about. */
-static int open_from(struct object_maps *m, const struct op_map *want, int *ret_fd, struct error *e)
-{
-	const struct map_ref *from = &want->from;
-	const char *pin = layout_map_pin(m->a, from->instance, from->version, from->map);
-	struct observed_map found;
-	cleanup(closep) int fd = -1;
-	int r;
-
-	r = pin_open(pin_path(m->c, m->a, pin), &fd, e);
-	if (r == 0)
-		r = pin_map_info(m->a, fd, &found, e);
-	if (r < 0)
-		return r;
-	if (found.id != want->from_id)
-		return error_set(e, -ESTALE,
-				 "its pin has map id %u now instead of %u; it is looked at again",
-				 found.id, want->from_id);
-	*ret_fd = take_fd(fd);
-	return 0;
 }
 
 static int keep_map(struct object_maps *m, const struct object_map *map, struct op_result *ret)
@@ -132,11 +180,29 @@ static int set_size(const struct object_map *map, struct op_result *ret)
 	return result_fail_as(ret, r, "MapCreateFailed");
 }
 
+/* Before the load, since it may take long, and what it cannot do is known now. */
+static int prepare_copy(struct object_maps *m, struct object_map *map, struct op_result *ret)
+{
+	int r = open_from(m, map->want, &map->from, &ret->error);
+
+	if (r == 0)
+		r = map_copy_check(bpf_map__map_flags(map->map), &ret->error);
+	if (r == 0)
+		return set_size(map, ret);
+	error_prefix(&ret->error, r, "map %s of version %s cannot be copied", map->name,
+		     map->want->from.version);
+	if (r == -EOPNOTSUPP)
+		return result_fail_as(ret, r, "MapCopyFailed");
+	result_fail(ret, r);
+	return r;
+}
+
 static int prepare_map(struct object_maps *m, struct bpf_map *map, struct op_result *ret)
 {
 	struct object_map *entry = LIST_ADD(m->a, &m->list);
 
 	entry->map = map;
+	entry->from = -1;
 	entry->name = object_map_name(m->a, map);
 	entry->want = find_op_map(m->op, entry->name);
 	/* Where LIBBPF_PIN_BY_NAME would pin is no place of ours. */
@@ -148,6 +214,8 @@ static int prepare_map(struct object_maps *m, struct bpf_map *map, struct op_res
 		return use_map(m, entry, ret);
 	case MAP_KEEP:
 		return keep_map(m, entry, ret);
+	case MAP_COPY:
+		return prepare_copy(m, entry, ret);
 	default:
 		return set_size(entry, ret);
 	}
@@ -156,11 +224,52 @@ static int prepare_map(struct object_maps *m, struct bpf_map *map, struct op_res
 int object_maps_prepare(struct object_maps *m, struct op_result *ret)
 {
 	struct bpf_map *map;
-	int r;
+	int r = 0;
 
-	/* By the names in the ELF file, which libbpf forgets when a map is reused: so values go first. */
-	r = set_values(m, ret);
+	/*
+	 * By the names in the ELF file, which libbpf forgets when a map is reused: so values go first. What is declared goes
+	 * over what was there.
+	 */
+	for (size_t i = 0; r == 0 && i < m->op->map_count; i++)
+		if (m->op->maps[i].action == MAP_CARRY)
+			r = carry_values(m, &m->op->maps[i], ret);
+	if (r == 0)
+		r = set_values(m, ret);
 	bpf_object__for_each_map(map, m->object)
 		r = r < 0 ? r : prepare_map(m, map, ret);
+	return r;
+}
+
+static int copy_map(struct object_maps *m, const struct object_map *map, uint64_t deadline_ns,
+		    struct op_result *ret)
+{
+	const struct map_ref to = { m->op->instance, m->op->version, map->name };
+	const int fds[] = { map->from, bpf_map__fd(map->map) };
+	uint64_t count = 0;
+	int r = map_copy(m->c->snapshots, map->want, &to, fds, deadline_ns, &count, &ret->error);
+
+	if (r == 0) {
+		add_note(m, "map %s: %llu entries of version %s copied", map->name,
+			 (unsigned long long)count, map->want->from.version);
+		return 0;
+	}
+	error_prefix(&ret->error, r, "map %s of version %s cannot be copied", map->name,
+		     map->want->from.version);
+	error_set(&ret->error, r,
+		  "%s; version %s stays: `on_change: reset` for this map starts with an empty one",
+		  ret->error.text, map->want->from.version);
+	return result_fail_as(ret, r, "MapCopyFailed");
+}
+
+int object_maps_copy(struct object_maps *m, struct op_result *ret)
+{
+	uint64_t deadline = map_deadline(MAP_SWEEP_SECONDS);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < m->list.n; i++)
+		if (m->list.v[i].from >= 0)
+			r = copy_map(m, &m->list.v[i], deadline, ret);
+	if (r == 0 && *strbuf_get(&m->note))
+		ret->note = arena_strdup(m->a, strbuf_get(&m->note));
 	return r;
 }

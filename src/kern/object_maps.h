@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/str.h"
 #include "kern/context.h"
 
 struct bpf_map;
@@ -14,6 +15,7 @@ struct object_map {
 	struct bpf_map *map;
 	const char *name;          /* of the ELF file; libbpf's own changes once a map is reused */
 	const struct op_map *want; /* NULL: just created */
+	int from;                  /* MAP_COPY: what is copied; else -1 */
 };
 
 struct object_maps {
@@ -22,7 +24,10 @@ struct object_maps {
 	const struct op_object *op;
 	struct bpf_object *object;
 	LIST(struct object_map) list;
+	struct strbuf note; /* what went over */
 };
+
+void object_maps_done(struct object_maps *m);
 
 /* The bytes to open: those of the file, without what would fill a map again that is kept. */
 const void *object_maps_bytes(struct arena *a, const struct op_object *op, const void *elf,
@@ -33,3 +38,9 @@ const void *object_maps_bytes(struct arena *a, const struct op_object *op, const
  * failure ret has reason MapChanged, MapCreateFailed, LoadFailed or Vanished.
  */
 int object_maps_prepare(struct object_maps *m, struct op_result *ret);
+
+/*
+ * After loading and before anything is pinned: the first sweep of each map that is copied. What went over becomes the
+ * note of ret. Reason MapCopyFailed.
+ */
+int object_maps_copy(struct object_maps *m, struct op_result *ret);

@@ -252,6 +252,112 @@ static void a_map_of_another_shape_is_not_kept(void **state)
 	assert_int_equal(access(below("objects/o/v2"), F_OK), -1);
 }
 
+/* --- MAP_COPY ----------------------------------------------------------------------- */
+
+#define KEYS 64
+
+/* Every type that can grow, with keys and values of 4 and 8 bytes. */
+static const struct {
+	const char *map;
+	bool per_cpu;
+	uint32_t keys;
+} simple_maps[] = {
+	{ "hash", false, KEYS },
+	{ "hash_no_prealloc", false, KEYS },
+	{ "percpu_hash", true, KEYS },
+	{ "lru_hash", false, KEYS },
+	{ "lru_per_cpu_lists", false, 16 * KEYS },
+	{ "lru_percpu_hash", true, KEYS },
+	{ "array", false, 16 },
+	{ "percpu_array", true, 16 },
+};
+
+static uint32_t cpus(void)
+{
+	int n = libbpf_num_possible_cpus();
+
+	MUST(n);
+	return (uint32_t)n;
+}
+
+/* The value of a CPU under a key: told from all others. */
+static uint64_t expected_value(uint32_t key, uint32_t cpu)
+{
+	return UINT64_C(0x100000000) * (cpu + 1) + key + 1;
+}
+
+static void fill_map(const char *map, uint32_t keys, bool per_cpu)
+{
+	uint64_t *values = arena_calloc(fixture.a, cpus(), sizeof(*values));
+	cleanup(closep) int fd = map_fd("v1", map);
+
+	for (uint32_t key = 0; key < keys; key++) {
+		for (uint32_t i = 0; i < (per_cpu ? cpus() : 1); i++)
+			values[i] = expected_value(key, i);
+		MUST(bpf_map_update_elem(fd, &key, values, BPF_ANY));
+	}
+}
+
+/* How many of the keys that fill_map() wrote are there, with the right values. */
+static uint32_t count_filled(const char *version, const char *map, uint32_t keys, bool per_cpu)
+{
+	uint64_t *values = arena_calloc(fixture.a, cpus(), sizeof(*values));
+	cleanup(closep) int fd = map_fd(version, map);
+	uint32_t found = 0;
+
+	for (uint32_t key = 0; key < keys; key++) {
+		if (bpf_map_lookup_elem(fd, &key, values) < 0)
+			continue;
+		found++;
+		for (uint32_t i = 0; i < (per_cpu ? cpus() : 1); i++)
+			if (values[i] != expected_value(key, i))
+				fail_msg("%s: key %u, cpu %u: %llx", map, key, i,
+					 (unsigned long long)values[i]);
+	}
+	return found;
+}
+
+static struct op grow_op(const char *map, uint32_t max_entries)
+{
+	struct op op = load_version("v2", "test_take_over", all_programs);
+
+	take(&op, map, MAP_COPY)->max_entries = max_entries;
+	return op;
+}
+
+static void a_larger_map_has_the_entries(void **state)
+{
+	struct op_result r;
+	struct op op;
+
+	(void)state;
+	load_first();
+	op = load_version("v2", "test_take_over", all_programs);
+	for (size_t i = 0; i < ARRAY_SIZE(simple_maps); i++) {
+		const char *map = simple_maps[i].map;
+
+		fill_map(map, simple_maps[i].keys, simple_maps[i].per_cpu);
+		take(&op, map, MAP_COPY)->max_entries = 4 * simple_maps[i].keys;
+	}
+	r = apply_fine(&op);
+	for (size_t i = 0; i < ARRAY_SIZE(simple_maps); i++) {
+		const char *map = simple_maps[i].map;
+		uint32_t keys = simple_maps[i].keys;
+		uint32_t there = count_filled("v1", map, keys, simple_maps[i].per_cpu);
+
+		assert_int_equal(count_filled("v2", map, keys, simple_maps[i].per_cpu), there);
+		/* An LRU list of one CPU holds less than all. */
+		if (!strstr(map, "lru"))
+			assert_int_equal(there, keys);
+		assert_int_not_equal(map_info("v1", map).id, map_info("v2", map).id);
+		assert_true(map_info("v2", map).max_entries >= 4 * keys);
+		assert_true(map_info("v2", map).max_entries > map_info("v1", map).max_entries);
+		assert_non_null(strstr(
+			r.note, arena_printf(fixture.a, "map %s: %u entries of version v1 copied",
+					     map, there)));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +367,7 @@ int main(void)
 		FIXTURE_TEST(a_map_of_maps_that_is_new_is_filled),
 		FIXTURE_TEST(a_map_that_went_is_not_kept),
 		FIXTURE_TEST(a_map_of_another_shape_is_not_kept),
+		FIXTURE_TEST(a_larger_map_has_the_entries),
 	};
 
 	return FIXTURE_RUN("take_over", tests);
