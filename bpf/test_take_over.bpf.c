@@ -8,6 +8,7 @@
  * Programs
  *   xdp_count   adds 1 to entry 0 of array and percpu_array, and to changed and counted; puts the number of
  *               the run into hash, and 8 bytes of it into the ring buffer
+ *   xdp_xsk     sends packets to the AF_XDP socket in slot 0 of xsks
  *   xdp_jump    jumps through slot 1 of filled_jumps to xdp_target, which returns XDP_DROP
  *   xdp_inner   returns what entry 0 of the map in slot 0 of filled_outer holds
  */
@@ -217,6 +218,12 @@ int xdp_count(struct xdp_md *ctx)
 	bpf_map_update_elem(&hash, &key, &number, BPF_ANY);
 	bpf_ringbuf_output(&ring, &number, sizeof(number), 0);
 	return XDP_PASS;
+}
+
+SEC("xdp")
+int xdp_xsk(struct xdp_md *ctx)
+{
+	return bpf_redirect_map(&xsks, 0, XDP_PASS);
 }
 
 SEC("xdp")

@@ -26,15 +26,6 @@
 /* Entries that go into the list of one CPU before the next one's turn. */
 #define LRU_RUN 16
 
-int map_copy_check(uint32_t flags, struct error *e)
-{
-	if (flags & BPF_F_RDONLY)
-		return error_set(e, -EOPNOTSUPP,
-				 "user space cannot write it (BPF_F_RDONLY); `on_change: reset` "
-				 "starts with an empty one");
-	return 0;
-}
-
 static int init_readers(struct map_reader readers[2], const int fds[2], uint64_t deadline_ns,
 			struct error *e)
 {
@@ -47,7 +38,13 @@ static int init_readers(struct map_reader readers[2], const int fds[2], uint64_t
 	if (readers[0].type != readers[1].type || readers[0].key_size != readers[1].key_size ||
 	    readers[0].value_size != readers[1].value_size)
 		return error_set(e, -EINVAL, "the two maps are of different kinds");
-	return map_copy_check(readers[1].flags, e);
+	return 0;
+}
+
+static void fclosep(FILE **f)
+{
+	if (*f)
+		(void)fclose(*f);
 }
 
 /* --- the first sweep ---------------------------------------------------------------------- */
@@ -151,7 +148,7 @@ struct sync {
 	uint64_t zero; /* hash of a value that nobody wrote yet, in an array */
 	void *value;
 	uint64_t changed, added, removed, kept, no_room;
-	bool too_large;
+	bool too_large, timed_out;
 };
 
 static int remember_entry(void *arg, const void *key, const void *value, struct error *e)
@@ -246,7 +243,7 @@ static int sync_entry(void *arg, const void *key, const void *value, struct erro
 		r = change_entry(s, key, value, hashes, e);
 	/* So that another sweep, after a failure, finds what is still to be done. */
 	if (r == 0 && (!known || hashes[0] != hashes[1]))
-		map_snapshot_put(s->snapshot, key_hash, hashes[1]);
+		map_snapshot_renew(s->snapshot, key_hash, hashes[1]);
 	return r;
 }
 
@@ -291,6 +288,21 @@ static int sweep(struct sync *s, struct error *e)
 	return r;
 }
 
+/* By user space, so that system calls cannot write it; only /proc tells. */
+static bool is_frozen(int fd)
+{
+	cleanup(fclosep) FILE *f = NULL;
+	char path[64], line[128];
+	unsigned int frozen = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && frozen == 0 && fgets(line, sizeof(line), f))
+		if (sscanf(line, "frozen: %u", &frozen) != 1)
+			frozen = 0;
+	return frozen == 1;
+}
+
 static const char *describe(struct arena *a, const struct sync *s, const char *map)
 {
 	cleanup(strbuf_done) struct strbuf text = { 0 };
@@ -314,6 +326,9 @@ static const char *describe(struct arena *a, const struct sync *s, const char *m
 	if (s->kept)
 		strbuf_addf(&text, "; %llu that the new version has changed stay as they are",
 			    (unsigned long long)s->kept);
+	if (s->timed_out)
+		strbuf_addf(&text, "; given up after %d seconds, what is behind that is not known",
+			    MAP_SWEEP_SECONDS);
 	if (s->no_room)
 		strbuf_addf(&text, "; for %llu there was no room", (unsigned long long)s->no_room);
 	return arena_strdup(a, strbuf_get(&text));
@@ -340,8 +355,32 @@ static int sync_maps(const struct kern_context *c, struct arena *a, const struct
 	r = sweep(&s, &ret->error);
 	if (s.present)
 		map_snapshots_drop(c->snapshots, &scratch);
+	if (r ==
+	    -ETIMEDOUT) { /* the next attempt would come no further, and hold up the daemon as well */
+		ret->error = (struct error){ 0 };
+		s.timed_out = true;
+		r = 0;
+	}
 	if (r == 0)
 		ret->note = describe(a, &s, op->to.map);
+	return r;
+}
+
+static int sync_or_freeze(const struct kern_context *c, struct arena *a, const struct op *op,
+			  const int fds[2], struct op_result *ret)
+{
+	int r;
+
+	if (is_frozen(fds[1])) {
+		ret->note = arena_printf(a, "map %s is frozen, so nothing is taken over any more",
+					 op->sync.to.map);
+		return 0;
+	}
+	r = sync_maps(c, a, &op->sync, fds, ret);
+	/* Whoever froze the old one did not want the new one to be written either. */
+	if (r == 0 && is_frozen(fds[0]) && bpf_map_freeze(fds[1]) < 0)
+		return error_set(&ret->error, -errno, "cannot freeze it like the old one: %s",
+				 error_string(errno));
 	return r;
 }
 
@@ -371,9 +410,10 @@ void map_sync_apply(const struct kern_context *c, struct arena *a, const struct 
 	if (r == 0)
 		r = open_map(c, a, &sync->to, &to, &ret->error);
 	if (r == 0)
-		r = sync_maps(c, a, sync, (const int[]){ from, to }, ret);
+		r = sync_or_freeze(c, a, op, (const int[]){ from, to }, ret);
 	if (r == 0)
 		return;
+	ret->note = NULL;
 	error_prefix(&ret->error, r, "map %s cannot take over what changed in version %s",
 		     sync->to.map, sync->from.version);
 	if (r == -ENOENT)

@@ -11,9 +11,6 @@
 /* How long one operation may take: far below the watchdog's two minutes. */
 #define MAP_SWEEP_SECONDS 30
 
-/* Before the new map is made with these flags: whether its entries can be written. -EOPNOTSUPP */
-int map_copy_check(uint32_t flags, struct error *e);
-
 /*
  * The first sweep. Nothing may use `to` yet. The snapshot for the second one becomes part of s; how many entries there were
  * goes to *ret_count.

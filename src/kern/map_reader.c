@@ -94,8 +94,6 @@ int map_reader_init(struct map_reader *r, int fd, uint64_t deadline_ns, struct e
 	if (!is_hash(info.type) && !is_array(info.type) && info.type != BPF_MAP_TYPE_LPM_TRIE)
 		return error_set(e, -EOPNOTSUPP, "entries of maps of type %u cannot be copied",
 				 info.type);
-	if (info.map_flags & BPF_F_WRONLY)
-		return error_set(e, -EOPNOTSUPP, "user space cannot read it (BPF_F_WRONLY)");
 	if (is_percpu(info.type) && cpus < 0)
 		return error_set(e, cpus, "cannot tell how many CPUs are possible: %s",
 				 error_string(cpus));

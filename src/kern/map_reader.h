@@ -16,7 +16,7 @@ struct map_reader {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC: -ETIMEDOUT after that */
 };
 
-/* -EOPNOTSUPP: entries of this type of map, or of one with these flags, cannot be read. */
+/* -EOPNOTSUPP: entries of this type of map cannot be read. */
 int map_reader_init(struct map_reader *r, int fd, uint64_t deadline_ns, struct error *e);
 
 /* 0, or -errno, which ends the reading. */

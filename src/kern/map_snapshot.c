@@ -203,12 +203,13 @@ static void grow(struct map_snapshot *s)
 	free(old);
 }
 
-void map_snapshot_put(struct map_snapshot *s, uint64_t key, uint64_t value)
+/* NULL: there is no room for it, and so for none. */
+static struct slot *put(struct map_snapshot *s, uint64_t key, uint64_t value)
 {
 	struct slot *slot;
 
 	if (s->overflowed)
-		return;
+		return NULL;
 	if (2 * (s->count + 1) > s->slot_count)
 		grow(s);
 	slot = find_slot(s, key);
@@ -216,13 +217,30 @@ void map_snapshot_put(struct map_snapshot *s, uint64_t key, uint64_t value)
 		/* Half of one would take what it lacks for new. */
 		snapshot_empty(s);
 		s->overflowed = true;
-		return;
+		return NULL;
 	}
 	if (!slot->key) {
+		slot->key = key;
 		s->count++;
 		s->all->entries++;
 	}
-	*slot = (struct slot){ .key = key, .value = value };
+	slot->value = value;
+	return slot;
+}
+
+void map_snapshot_put(struct map_snapshot *s, uint64_t key, uint64_t value)
+{
+	(void)put(s, key, value);
+}
+
+void map_snapshot_renew(struct map_snapshot *s, uint64_t key, uint64_t value)
+{
+	struct slot *slot = put(s, key, value);
+
+	if (!slot)
+		return;
+	s->found += !slot->found;
+	slot->found = true;
 }
 
 bool map_snapshot_find(struct map_snapshot *s, uint64_t key, uint64_t *ret_value)

@@ -37,8 +37,10 @@ uint64_t map_snapshot_hash(const struct map_snapshot *s, const void *data, size_
 void map_snapshot_put(struct map_snapshot *s, uint64_t key, uint64_t value);
 /* Whether the first sweep saw it, which is noted; its value then. */
 bool map_snapshot_find(struct map_snapshot *s, uint64_t key, uint64_t *ret_value);
-/* The same for an entry that was never asked for by map_snapshot_find(), so that it is not there any more. */
+/* The same for an entry that was not asked for by map_snapshot_find(), so that it is not there any more. */
 bool map_snapshot_find_gone(const struct map_snapshot *s, uint64_t key, uint64_t *ret_value);
+/* Puts what a later sweep saw, which counts as asked for. */
+void map_snapshot_renew(struct map_snapshot *s, uint64_t key, uint64_t value);
 /* How many nobody asked for. */
 size_t map_snapshot_gone(const struct map_snapshot *s);
 /* Forgets what was asked for: a second sweep begins. */

@@ -253,6 +253,15 @@ static int remove_version(struct arena *a, const char *directory, struct error *
 	return r;
 }
 
+static int load(struct loading *l, struct op_result *ret)
+{
+	int r = verifier_load(l->object, l->a, ret);
+
+	if (r < 0)
+		object_maps_explain(&l->maps, ret);
+	return r;
+}
+
 void object_load(const struct kern_context *c, struct arena *a, const struct op *op,
 		 const void *elf, size_t elf_size, struct op_result *ret)
 {
@@ -268,7 +277,7 @@ void object_load(const struct kern_context *c, struct arena *a, const struct op 
 	if (r == 0)
 		r = prepare_programs(&l, ret);
 	if (r == 0)
-		r = verifier_load(l.object, a, ret);
+		r = load(&l, ret);
 	if (r == 0)
 		r = object_maps_copy(&l.maps, ret);
 	if (r < 0)

@@ -180,19 +180,14 @@ static int set_size(const struct object_map *map, struct op_result *ret)
 	return result_fail_as(ret, r, "MapCreateFailed");
 }
 
-/* Before the load, since it may take long, and what it cannot do is known now. */
 static int prepare_copy(struct object_maps *m, struct object_map *map, struct op_result *ret)
 {
 	int r = open_from(m, map->want, &map->from, &ret->error);
 
 	if (r == 0)
-		r = map_copy_check(bpf_map__map_flags(map->map), &ret->error);
-	if (r == 0)
 		return set_size(map, ret);
 	error_prefix(&ret->error, r, "map %s of version %s cannot be copied", map->name,
 		     map->want->from.version);
-	if (r == -EOPNOTSUPP)
-		return result_fail_as(ret, r, "MapCopyFailed");
 	result_fail(ret, r);
 	return r;
 }
@@ -240,14 +235,30 @@ int object_maps_prepare(struct object_maps *m, struct op_result *ret)
 	return r;
 }
 
+/* BPF_F_RDONLY and BPF_F_WRONLY are of the descriptor that creating the map gave, not of the map. */
+static int reopen(const struct bpf_map *map, int *ret_fd, struct error *e)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &size) == 0)
+		*ret_fd = bpf_map_get_fd_by_id(info.id);
+	if (*ret_fd < 0)
+		return error_set(e, -errno, "cannot open the new one: %s", error_string(errno));
+	return 0;
+}
+
 static int copy_map(struct object_maps *m, const struct object_map *map, uint64_t deadline_ns,
 		    struct op_result *ret)
 {
 	const struct map_ref to = { m->op->instance, m->op->version, map->name };
-	const int fds[] = { map->from, bpf_map__fd(map->map) };
+	cleanup(closep) int fd = -1;
 	uint64_t count = 0;
-	int r = map_copy(m->c->snapshots, map->want, &to, fds, deadline_ns, &count, &ret->error);
+	int r = reopen(map->map, &fd, &ret->error);
 
+	if (r == 0)
+		r = map_copy(m->c->snapshots, map->want, &to, (const int[]){ map->from, fd },
+			     deadline_ns, &count, &ret->error);
 	if (r == 0) {
 		add_note(m, "map %s: %llu entries of version %s copied", map->name,
 			 (unsigned long long)count, map->want->from.version);
@@ -258,7 +269,11 @@ static int copy_map(struct object_maps *m, const struct object_map *map, uint64_
 	error_set(&ret->error, r,
 		  "%s; version %s stays: `on_change: reset` for this map starts with an empty one",
 		  ret->error.text, map->want->from.version);
-	return result_fail_as(ret, r, "MapCopyFailed");
+	result_fail_as(ret, r, "MapCopyFailed");
+	/* It would take as long again, and the daemon does nothing else meanwhile. */
+	if (r == -ETIMEDOUT)
+		ret->class = FAILURE_KERNEL;
+	return r;
 }
 
 int object_maps_copy(struct object_maps *m, struct op_result *ret)
@@ -272,4 +287,22 @@ int object_maps_copy(struct object_maps *m, struct op_result *ret)
 	if (r == 0 && *strbuf_get(&m->note))
 		ret->note = arena_strdup(m->a, strbuf_get(&m->note));
 	return r;
+}
+
+void object_maps_explain(const struct object_maps *m, struct op_result *ret)
+{
+	const struct elf_object *elf = m->op->decl->source->elf;
+
+	for (size_t i = 0; ret->log && elf && i < m->list.n; i++) {
+		const struct object_map *map = &m->list.v[i];
+		const struct elf_map *known = elf_find_map(elf, map->name);
+
+		if (!map->want || map->want->action != MAP_KEEP || !known || !known->opaque)
+			continue;
+		error_set(&ret->error, ret->error.code,
+			  "%s; map %s is kept, and what its values point to has the types of the "
+			  "version that made it, which are others to the kernel than equal ones of "
+			  "this file: `on_change: reset` for this map starts with an empty one",
+			  ret->error.text, map->name);
+	}
 }

@@ -44,3 +44,6 @@ int object_maps_prepare(struct object_maps *m, struct op_result *ret);
  * note of ret. Reason MapCopyFailed.
  */
 int object_maps_copy(struct object_maps *m, struct op_result *ret);
+
+/* After a refusal by the verifier: what of the maps may be behind it. */
+void object_maps_explain(const struct object_maps *m, struct op_result *ret);
