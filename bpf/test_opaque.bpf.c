@@ -54,8 +54,9 @@ MAP(watchers, struct watcher);
 MAP(locks, struct locked);
 MAP(expired, __u64);
 
-extern void *bpf_obj_new_impl(__u64 local_type_id, void *meta) __ksym;
-extern void bpf_obj_drop_impl(void *kptr, void *meta) __ksym;
+/* Weak, so that a kernel without them can have the timer. */
+extern void *bpf_obj_new_impl(__u64 local_type_id, void *meta) __ksym __weak;
+extern void bpf_obj_drop_impl(void *kptr, void *meta) __ksym __weak;
 
 static int on_expiry(void *map, __u32 *key, struct timed *value)
 {

@@ -389,12 +389,14 @@ static void fill(const char *version)
 
 /* --- MAP_COPY ----------------------------------------------------------------------- */
 
+#define LARGER 4096 /* than any of them */
+
 static struct op_result load_larger(void)
 {
 	struct op op = load_version("v2", "test_take_over", all_programs);
 
 	for (size_t i = 0; i < ARRAY_SIZE(growable_maps); i++)
-		take(&op, growable_maps[i].map, MAP_COPY)->max_entries = 256;
+		take(&op, growable_maps[i].map, MAP_COPY)->max_entries = LARGER;
 	return apply_fine(&op);
 }
 
@@ -412,7 +414,7 @@ static void a_larger_map_has_the_entries(void **state)
 		for (uint32_t n = 0; n < ENTRIES; n++)
 			assert_entry("v2", g, n, n + 1);
 		assert_entry("v2", g, ENTRIES, 0);
-		assert_int_equal(map_info("v2", g->map).max_entries, 256);
+		assert_int_equal(map_info("v2", g->map).max_entries, LARGER);
 		assert_non_null(strstr(
 			r.note, arena_printf(fixture.a, "map %s: %d entries of version v1 copied",
 					     g->map, ENTRIES)));
