@@ -281,6 +281,19 @@ static void add_globals(struct strbuf *out, const struct object_decl *o)
 	}
 }
 
+/* Not every map may have `on_change`, so it stands here where it stands in the file. */
+static void add_own_map(struct strbuf *out, const struct map_decl *m)
+{
+	bool changes = m->on_change_origin.line;
+
+	strbuf_add(out, " {");
+	if (m->max_entries)
+		strbuf_addf(out, "max_entries: %u%s", m->max_entries, changes ? ", " : "");
+	if (changes)
+		strbuf_addf(out, "on_change: %s", on_change_names[m->on_change]);
+	strbuf_add(out, "}\n");
+}
+
 static void add_maps(struct strbuf *out, const struct object_decl *o)
 {
 	if (o->map_count)
@@ -292,10 +305,8 @@ static void add_maps(struct strbuf *out, const struct object_decl *o)
 		add_key(out, m->name);
 		if (m->use_object)
 			strbuf_addf(out, " {use: \"%s/%s\"}\n", m->use_object, m->use_map);
-		else if (m->max_entries)
-			strbuf_addf(out, " {max_entries: %u}\n", m->max_entries);
 		else
-			strbuf_add(out, " {}\n");
+			add_own_map(out, m);
 	}
 }
 

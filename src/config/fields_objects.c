@@ -260,19 +260,16 @@ static void bind_use(struct bind *b, const struct field *f, const struct value *
 	}
 }
 
+static const struct words on_change_words = { on_change_names, ON_CHANGE_COUNT, NULL, NULL };
+
 static void bind_on_change(struct bind *b, const struct field *f, const struct value *v, void *dst)
 {
-	static const char *const names[] = { "reset" };
-	static const char *const later[] = { "keep", "grow", "fail", NULL };
-	static const struct words words = { names, 1, later,
-					    "write 'reset', or leave it out: in this version "
-					    "the maps of a changed object file start anew" };
-	static const struct field field = { .key = "on_change", .arg = &words };
-	unsigned int reset;
+	static const struct field field = { .key = "on_change", .arg = &on_change_words };
+	struct map_decl *map = dst;
 
 	(void)f;
-	(void)dst;
-	bind_word(b, &field, v, &reset);
+	map->on_change_origin = v->origin;
+	bind_word(b, &field, v, &map->on_change);
 }
 
 static const struct range max_entries_range = { 1, UINT32_MAX };
@@ -314,6 +311,10 @@ static void bind_maps(struct bind *b, const struct field *f, const struct value 
 			bind_error(b, &v->keys[i].origin, "leave out 'max_entries'",
 				   "'max_entries' has no meaning for a map that is another "
 				   "object's");
+		if (map->use_object && map->on_change_origin.line)
+			bind_error(b, &map->on_change_origin,
+				   "write 'on_change' where that object is declared",
+				   "'on_change' has no meaning for a map that is another object's");
 		object->map_count++;
 	}
 	if (object->map_count)

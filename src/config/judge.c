@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/macros.h"
 #include "base/str.h"
+#include "model/map_policy.h"
 
 /* So many names of what is there are listed in a message. */
 #define NAMES_SHOWN 12
@@ -166,6 +167,26 @@ const char *judge_suggest_map(struct judge *j, const struct elf_object *elf, con
 	return judge_suggest(j, name, "its maps are", names, elf->map_count);
 }
 
+static void judge_on_change(struct judge *j, struct object_decl *o, const struct map_decl *m,
+			    const struct elf_map *found)
+{
+	struct map_policy policy = map_policy(found);
+
+	if (!m->on_change_origin.line)
+		return;
+	if (found->is_data && policy.keeping == MAP_BY_FILE)
+		judge_fault(j, o, &m->on_change_origin, "BadOnChange",
+			    "leave out 'on_change'; 'globals' sets variables",
+			    "'%s' has no contents of its own: read-only data is always that of the "
+			    "file",
+			    m->name);
+	else if (m->on_change == ON_CHANGE_GROW && policy.growth == MAP_GROWS_NOT &&
+		 policy.keeping != MAP_BY_VARIABLE)
+		judge_fault(j, o, &m->on_change_origin, "BadOnChange",
+			    "write 'keep', or 'reset' for a map that may start empty",
+			    "'%s' cannot grow with what is in it: %s", m->name, policy.why);
+}
+
 static void judge_map(struct judge *j, struct object_decl *o, const struct map_decl *m)
 {
 	const struct elf_object *elf = judge_elf(o);
@@ -176,6 +197,7 @@ static void judge_map(struct judge *j, struct object_decl *o, const struct map_d
 			    "the object file has no map '%s'", m->name);
 		return;
 	}
+	judge_on_change(j, o, m, found);
 	if (found->is_data && m->use_object)
 		judge_fault(j, o, &m->use_origin, "MapMismatch", "share single values by a map",
 			    "'%s' holds the variables of this object file, so it cannot be the map "

@@ -21,9 +21,10 @@ struct meta_map {
 	 * (metadata without it: the object's own version).
 	 */
 	const char *born;
-	const char *from;     /* the version whose entries were copied into it; NULL: none */
-	const char *values;   /* of a data section: hash of what the declaration sets there; "" */
-	bool known;           /* the two below are: older metadata lacks them */
+	const char *from; /* the version whose entries were copied into it; NULL: none */
+	const char *
+		values; /* of a data section: what the declaration sets there, as plan writes it; "" */
+	bool known;     /* the two below are: older metadata lacks them */
 	uint32_t max_entries; /* as it was asked for: the kernel rounds some types */
 	uint32_t flags;       /* likewise: the kernel adds some */
 };

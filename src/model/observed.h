@@ -47,7 +47,7 @@ struct observed_object {
 	uint32_t meta_id;
 	struct observed_lost *lost; /* also listed below, as if it were pinned */
 	size_t lost_count;
-	struct meta_object meta; /* valid if complete */
+	struct meta_object meta; /* empty unless it could be read; a complete version has it */
 	struct observed_program *programs;
 	struct observed_map *maps;
 	size_t program_count, map_count;

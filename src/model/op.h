@@ -77,6 +77,12 @@ struct op_map {
 	uint32_t max_entries; /* 0: as in the file */
 	struct map_ref from;  /* of all but MAP_CREATE */
 	uint32_t from_id;     /* precondition: what `from` is; 0: not there yet (MAP_USE) */
+	/*
+	 * MAP_CARRY: variables that take the file's value all the same, since the version before had theirs from
+	 * a declaration that is gone.
+	 */
+	const char **fresh;
+	size_t fresh_count;
 };
 
 /* OP_OBJECT_LOAD, OP_EXTENSION_LOAD, OP_OBJECT_REMOVE (instance and version only) */

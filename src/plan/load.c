@@ -2,8 +2,8 @@
 /*
  * What it takes to load one instance. A version is named by a hash of everything that
  * decides what the kernel gets: the file's content, the programs, the values of globals, the sizes of
- * maps and, where a map is another object's, that object's version; so the users of a map
- * follow its owner by the same rule by which a changed file is loaded anew.
+ * maps and, where a map is another object's, the version of that object that made it; so the users of a map
+ * follow its owner by the same rule by which a changed file is loaded anew, and only to another map.
  */
 #include <linux/bpf.h>
 #include <stdlib.h>
@@ -30,11 +30,6 @@ static int by_map_name(const void *a, const void *b)
 {
 	return strcmp((*(const struct map_decl *const *)a)->name,
 		      (*(const struct map_decl *const *)b)->name);
-}
-
-static int by_meta_name(const void *a, const void *b)
-{
-	return strcmp(((const struct meta_map *)a)->name, ((const struct meta_map *)b)->name);
 }
 
 static bool is_declared(const struct object_decl *decl, const char *function)
@@ -111,7 +106,7 @@ static void hash_maps(struct planner *p, struct hasher *h, const struct instance
 		hasher_add_field(h, m->name);
 		hash_number(h, m->max_entries);
 		hasher_add_field(h, owner ? owner->name : NULL);
-		hasher_add_field(h, owner ? owner->version : NULL);
+		hasher_add_field(h, owner ? instance_map_born(owner, m->use_map) : NULL);
 		hasher_add_field(h, m->use_map);
 	}
 }
@@ -134,27 +129,6 @@ const char *declaration_hash(struct planner *p, const struct instance *i)
 	return arena_strdup(p->a, hex);
 }
 
-static void fill_maps(struct planner *p, struct op_object *o, const struct instance *i)
-{
-	const struct object_decl *decl = i->object->decl;
-	const struct map_decl **maps = maps_sorted(p, decl);
-
-	o->map_count = decl->map_count;
-	o->maps = arena_calloc(p->a, o->map_count, sizeof(*o->maps));
-	for (size_t k = 0; k < o->map_count; k++) {
-		struct op_map *m = &o->maps[k];
-
-		m->name = maps[k]->name;
-		m->max_entries = maps[k]->max_entries;
-		if (maps[k]->use_object) {
-			const struct instance *owner = instance_used(p, i, maps[k]);
-
-			m->action = MAP_USE;
-			m->from = (struct map_ref){ owner->name, owner->version, maps[k]->use_map };
-		}
-	}
-}
-
 static bool has_frags(const struct object_decl *decl, const char **programs, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -167,7 +141,7 @@ static bool has_frags(const struct object_decl *decl, const char **programs, siz
 }
 
 static void fill_meta(struct planner *p, struct op_object *o, const struct instance *i,
-		      const char *declaration)
+		      const char *declaration, const struct take_over *maps)
 {
 	const struct object_decl *decl = i->object->decl;
 	const struct elf_object *elf = decl->source->elf;
@@ -186,19 +160,7 @@ static void fill_meta(struct planner *p, struct op_object *o, const struct insta
 	m->programs = o->programs;
 	m->program_count = o->program_count;
 	m->map_count = elf->map_count;
-	m->maps = arena_calloc(p->a, elf->map_count, sizeof(*m->maps));
-	for (size_t k = 0; k < elf->map_count; k++) {
-		m->maps[k].name = elf->maps[k].name;
-		m->maps[k].btf_hash = elf->maps[k].btf_hash;
-		for (size_t u = 0; u < o->map_count; u++)
-			if (o->maps[u].action == MAP_USE &&
-			    str_eq(o->maps[u].name, elf->maps[k].name))
-				m->maps[k].use = arena_printf(p->a, "%s/%s",
-							      o->maps[u].from.instance,
-							      o->maps[u].from.map);
-	}
-	if (m->map_count)
-		qsort(m->maps, m->map_count, sizeof(*m->maps), by_meta_name);
+	m->maps = maps->metas;
 }
 
 const struct failure *base_failure(const struct planner *p)
@@ -222,41 +184,49 @@ struct draft *base_prepare(struct planner *p)
 	return p->directory ? p->directory : p->bpffs;
 }
 
+/* Its owner makes the map that it uses anew. */
+static bool follows(struct planner *p, const struct instance *i, const struct map_decl *m)
+{
+	const struct instance *owner = m->use_object ? instance_used(p, i, m) : NULL;
+
+	return owner && owner->load && !instance_map_id(owner, m->use_map);
+}
+
 static const char *load_reason(struct planner *p, const struct instance *i, const char *declaration)
 {
-	if (!i->previous)
+	if (!i->source)
 		return "it is not loaded yet";
-	if (!i->previous->complete)
+	if (!i->source->complete)
 		return "its pins are incomplete";
 	if (!str_eq(i->previous->meta.elf_sha256, i->object->decl->source->sha256))
 		return "the file has a new content";
 	if (str_eq(i->previous->meta.declaration, declaration))
 		return "the maps that it uses are others now";
 	for (size_t k = 0; k < i->object->decl->map_count; k++)
-		if (i->object->decl->maps[k].use_object &&
-		    instance_used(p, i, &i->object->decl->maps[k])->load)
+		if (follows(p, i, &i->object->decl->maps[k]))
 			return arena_printf(p->a, "it follows object %s, whose map it uses",
 					    i->object->decl->maps[k].use_object);
 	return "its declaration changed";
 }
 
-struct draft *load_draft(struct planner *p, struct instance *i, const char *version,
-			 const char *declaration)
+struct draft *load_draft(struct planner *p, struct instance *i, const char *declaration,
+			 const struct take_over *maps)
 {
 	const char *key = arena_printf(p->a, "object %s", i->name);
 	struct draft *d = draft_add(p, OP_OBJECT_LOAD, key);
 	struct op_object *o = &d->op.object;
 
-	d->op.version = version;
+	d->op.version = maps->attempt;
 	d->op.origin = i->object->decl->origin;
-	d->op.reason = load_reason(p, i, declaration);
+	d->op.reason = arena_printf(p->a, "%s%s", load_reason(p, i, declaration), maps->summary);
 	d->rank = i->rank;
 	o->instance = i->name;
-	o->version = version;
+	o->version = maps->version;
 	o->decl = i->object->decl;
 	o->programs = programs_wanted(p, o->decl, &o->program_count);
-	fill_maps(p, o, i);
-	fill_meta(p, o, i, declaration);
+	o->maps = maps->maps;
+	o->map_count = maps->map_count;
+	fill_meta(p, o, i, declaration, maps);
 	draft_need(p, d, base_prepare(p));
 	for (size_t k = 0; k < o->decl->map_count; k++)
 		if (o->decl->maps[k].use_object)
@@ -310,7 +280,6 @@ struct draft *extension_draft(struct planner *p, const struct instance *i, const
 		d->op.object.instance = i->name;
 		d->op.object.version = i->version;
 		d->op.object.decl = i->object->decl;
-		fill_maps(p, &d->op.object, i);
 		draft_need(p, d, i->load);
 		draft_need(p, d, base_prepare(p));
 		*LIST_ADD(p->a, &p->extensions) = d;

@@ -7,7 +7,8 @@
  *   select.c     interface sets, selectors, settings of an interface
  *   live.c       what each interface runs now, and whose it is
  *   resolve.c    declarations -> objects, instances, attachments (when.c: `when`)
- *   version.c    which version of each instance will be in force (load.c: the loads)
+ *   version.c    which version of each instance will be in force (load.c: the loads; take_over.c: how their
+ *                maps come by their contents)
  *   protocol.c   the same of dispatchers by libxdp's protocol; their pins
  *   chain.c      the slots that each interface should have (order.c: their order)
  *   mechanism.c  by which mechanism (run_priority.c: numbers that libxdp sorts by)
@@ -110,7 +111,8 @@ struct instance {
 	struct draft *load;
 	bool declared;                          /* it is the declared version */
 	const struct observed_object *previous; /* what serves until the declared one is loaded */
-	unsigned int rank;                      /* 0: uses nobody's maps, 1: those of rank 0, … */
+	const struct observed_object *source; /* whose maps a new version takes over, NULL: none */
+	unsigned int rank;                    /* 0: uses nobody's maps, 1: those of rank 0, … */
 	struct condition_status condition;
 	const char *log;
 	LIST(struct attachment *) attachments;
@@ -277,8 +279,8 @@ struct set_state {
 struct wanted_pin {
 	const struct share_map *decl;
 	struct map_ref map; /* instance NULL: not to be had now, an old pin stays */
-	uint32_t id;        /* 0: loaded by this plan */
-	struct draft *load;
+	uint32_t id;        /* 0: made by this plan */
+	struct draft *load; /* of the version that has it by then, NULL: it has it now */
 	uint32_t mode;
 };
 
@@ -464,6 +466,27 @@ struct instance *instance_used(struct planner *p, const struct instance *user,
 /* version.c */
 void instances_plan(struct planner *p);
 
+/* take_over.c */
+/* What becomes of the maps when the declared version is loaded beside the one that serves. */
+struct take_over {
+	const char *version; /* of the new directory */
+	struct op_map *maps; /* as in struct op_object */
+	size_t map_count;
+	struct meta_map *metas; /* one for each of the file, sorted by name */
+	const char *attempt;    /* for the memory of failures: version, and how its maps are had */
+	const char *summary;    /* ends the load's reason: "; keeps m", "" */
+	const char *refusal; /* why there is to be no load (sentence); NULL: nothing forbids it */
+};
+struct take_over take_over(struct planner *p, const struct instance *i, const char *version,
+			   const char *declaration);
+/* What take_over() would make of the maps of i->previous is what v has: v goes on where that one is. */
+bool take_over_is_done(struct planner *p, const struct instance *i, const struct observed_object *v,
+		       const char *declaration);
+/* The map as it will be in force; 0: made by this plan, or there is none. */
+uint32_t instance_map_id(const struct instance *i, const char *map);
+/* The version that created it, which is as good as its identity for those who use it. */
+const char *instance_map_born(const struct instance *i, const char *map);
+
 /* load.c */
 /* The freplace form of a function of this version; drafts are one per version. */
 struct draft *extension_draft(struct planner *p, const struct instance *i, const char *function);
@@ -471,8 +494,8 @@ struct draft *extension_draft(struct planner *p, const struct instance *i, const
 const struct failure *extension_failure(struct planner *p, const struct instance *i);
 const char **programs_wanted(struct planner *p, const struct object_decl *decl, size_t *ret_count);
 const char *declaration_hash(struct planner *p, const struct instance *i);
-struct draft *load_draft(struct planner *p, struct instance *i, const char *version,
-			 const char *declaration);
+struct draft *load_draft(struct planner *p, struct instance *i, const char *declaration,
+			 const struct take_over *maps);
 /* Where our pins can be made: the operation that prepares it, NULL when it is there. */
 struct draft *base_prepare(struct planner *p);
 const struct failure *base_failure(const struct planner *p);

@@ -22,6 +22,7 @@
 #define REASON_USE_CYCLE            "UseCycle"
 #define REASON_MAP_NOT_LOADED       "MapNotLoaded"
 #define REASON_NO_SUCH_MAP          "NoSuchMap"
+#define REASON_MAP_CHANGED          "MapChanged"
 
 /* Chains. */
 #define REASON_GENERIC_MODE            "GenericMode"

@@ -271,6 +271,9 @@ static void instances_note_users(struct removal *r)
 		struct instance *at = p->instances.v[i];
 
 		note_user(r, at->observed, NULL);
+		/* Nothing serves: what it had in its maps waits for the version that takes them over. */
+		if (!at->version)
+			note_user(r, at->source, NULL);
 		for (size_t k = 0; k < at->version_count; k++) {
 			if (at->frozen)
 				note_user(r, &at->versions[k], NULL);
@@ -283,22 +286,55 @@ static void instances_note_users(struct removal *r)
 /* Maps that are the object's own, that is, not another's which it uses. */
 static bool owns_map(const struct observed_object *o, const struct observed_map *m)
 {
-	for (size_t i = 0; o->complete && i < o->meta.map_count; i++)
+	for (size_t i = 0; i < o->meta.map_count; i++)
 		if (str_eq(o->meta.maps[i].name, m->name))
 			return !o->meta.maps[i].use;
 	return true;
 }
 
-/* The version whose own map this is, NULL: none that is pinned. */
-static const struct observed_object *map_owner(const struct planner *p, uint32_t id)
+/* Its owner is there when this plan is done: in force, needed otherwise, or loaded with this very map. */
+static bool has_staying_owner(struct removal *r, uint32_t id)
 {
 	const struct map_entry *m;
-	size_t n = lookup_maps(p, id, &m);
+	size_t n = lookup_maps(r->p, id, &m);
 
-	for (size_t i = 0; i < n; i++)
-		if (owns_map(m[i].object, m[i].map))
-			return m[i].object;
-	return NULL;
+	for (size_t k = 0; k < n; k++) {
+		const struct instance *i = lookup_instance(r->p, m[k].object->instance);
+
+		if (!owns_map(m[k].object, m[k].map))
+			continue;
+		if (release_of(r, m[k].object)->needed ||
+		    (i && i->load && instance_map_id(i, m[k].map->name) == id))
+			return true;
+	}
+	return false;
+}
+
+/* Of several versions that have the map the newest is as good as all. True: something was added. */
+static bool need_owner(struct removal *r, uint32_t id)
+{
+	const struct observed_object *newest = NULL;
+	const struct map_entry *m;
+	size_t n = lookup_maps(r->p, id, &m);
+
+	if (has_staying_owner(r, id))
+		return false;
+	for (size_t k = 0; k < n; k++)
+		if (owns_map(m[k].object, m[k].map) &&
+		    (!newest || m[k].object->meta.loaded_ns > newest->meta.loaded_ns))
+			newest = m[k].object;
+	note_user(r, newest, NULL);
+	return newest;
+}
+
+static void owners_wait_for(struct removal *r, uint32_t id, struct draft *draft)
+{
+	const struct map_entry *m;
+	size_t n = lookup_maps(r->p, id, &m);
+
+	for (size_t k = 0; k < n; k++)
+		if (owns_map(m[k].object, m[k].map))
+			note_user(r, m[k].object, draft);
 }
 
 static void pins_note_users(struct removal *r)
@@ -306,31 +342,24 @@ static void pins_note_users(struct removal *r)
 	for (size_t i = 0; i < r->p->pin_fates.n; i++) {
 		const struct pin_fate *f = &r->p->pin_fates.v[i];
 
-		note_user(r, map_owner(r->p, f->map_id), f->draft);
+		if (f->draft)
+			owners_wait_for(r, f->map_id, f->draft);
+		else
+			(void)need_owner(r, f->map_id);
 	}
 }
 
 /*
- * The owners of maps that a version uses are needed for as long as it is; told by the maps themselves,
- * since one that serves on without some of its pins has no metadata. True: something was added.
+ * The owners of maps that a version uses are needed for as long as it is. What it took over from an earlier
+ * version of itself is its own by now. True: something was added.
  */
 static bool note_owners(struct removal *r, const struct observed_object *user)
 {
 	bool added = false;
 
-	for (size_t i = 0; i < user->map_count; i++) {
-		const struct map_entry *m;
-		size_t n = lookup_maps(r->p, user->maps[i].id, &m);
-
-		for (size_t k = 0; k < n; k++) {
-			struct release *owner = release_of(r, m[k].object);
-
-			if (m[k].object == user || !owns_map(m[k].object, m[k].map) ||
-			    owner->needed)
-				continue;
-			added = owner->needed = true;
-		}
-	}
+	for (size_t i = 0; i < user->map_count; i++)
+		if (!owns_map(user, &user->maps[i]))
+			added |= need_owner(r, user->maps[i].id);
 	return added;
 }
 
@@ -348,8 +377,133 @@ static void owners_note_users(struct removal *r)
 
 static bool is_to_be_loaded(const struct instance *i, const char *version)
 {
-	return i && i->load && str_eq(i->version, version);
+	return i && i->load && str_eq(i->load->op.object.version, version);
 }
+
+static const char *removal_version(struct planner *p, const struct observed_object *o)
+{
+	return arena_printf(p->a, "remove %s", o->version);
+}
+
+static const char *object_key(struct planner *p, const char *instance)
+{
+	return arena_printf(p->a, "object %s", instance);
+}
+
+static bool is_leaving(struct removal *r, const struct observed_object *o)
+{
+	struct planner *p = r->p;
+
+	return !o->newer && !release_of(r, o)->needed &&
+	       !is_to_be_loaded(lookup_instance(p, o->instance), o->version) &&
+	       !lookup_failure(p, "grace", "") &&
+	       !lookup_failure(p, object_key(p, o->instance), removal_version(p, o));
+}
+
+/* --- second sweeps ----------------------------------------------------------------------- */
+
+/* A version that has the copy of a map, and the operation that makes it so; NULL: it is there. */
+struct copier {
+	const struct meta_object *meta;
+	const char *version;
+	struct draft *load;
+	uint32_t age; /* 0: in force; else the one before it, … */
+};
+
+static struct draft *sync_add(struct removal *r, const struct copier *to, const char *map,
+			      const struct observed_object *from)
+{
+	struct planner *p = r->p;
+	struct release *at = release_of(r, from);
+	const char *key = arena_printf(p->a, "map %s/%s", from->instance, map);
+	struct draft *d = draft_add(p, OP_MAP_SYNC, key);
+
+	d->op.version = arena_printf(p->a, "%s to %s", from->version, to->version);
+	d->op.reason = "what was written to it since it was copied";
+	d->op.origin = origin_parse(p->a, to->meta->origin);
+	d->rank = UINT16_MAX - to->age; /* the oldest first */
+	d->op.sync.from = (struct map_ref){ from->instance, from->version, map };
+	d->op.sync.to = (struct map_ref){ from->instance, to->version, map };
+	draft_need(p, d, to->load);
+	for (size_t i = 0; i < at->after.n; i++)
+		draft_need(p, d, at->after.v[i]);
+	if (from->program_count)
+		draft_need(p, d, grace_draft(p));
+	*LIST_ADD(p->a, &at->after) = d;
+	return d;
+}
+
+/* The version that the map's entries come from, while it is there and it is another map. */
+static const struct observed_object *sync_source(struct removal *r, const struct copier *to,
+						 const struct meta_map *m)
+{
+	const struct observed *o = r->p->observed;
+	const struct observed_object *from =
+		m->from ? observed_find_object(o, to->meta->instance, m->from) : NULL;
+	const struct observed_object *own =
+		observed_find_object(o, to->meta->instance, to->version);
+	const struct observed_map *theirs = from ? observed_object_map(from, m->name) : NULL;
+	const struct observed_map *mine = own && !to->load ? observed_object_map(own, m->name) :
+							     NULL;
+
+	if (!theirs || from == own || (mine && mine->id == theirs->id))
+		return NULL;
+	return from;
+}
+
+/*
+ * An old version may go once everything that was written to its maps to the last is where its entries
+ * are. Returns the operation to wait for, NULL: none; *ret_stays: it is not to be had now.
+ */
+static struct draft *map_sync(struct removal *r, const struct copier *to, const struct meta_map *m,
+			      bool *ret_stays)
+{
+	const struct observed_object *from = sync_source(r, to, m);
+	const char *key = arena_printf(r->p->a, "map %s/%s", to->meta->instance, m->name);
+	struct copier before;
+	struct draft *d, *older = NULL;
+
+	if (!from)
+		return NULL;
+	before = (struct copier){ &from->meta, from->version, NULL, to->age + 1 };
+	for (size_t i = 0; to->age < UINT8_MAX && i < from->meta.map_count; i++)
+		if (str_eq(from->meta.maps[i].name, m->name))
+			older = map_sync(r, &before, &from->meta.maps[i], ret_stays);
+	if (*ret_stays || !is_leaving(r, from) ||
+	    lookup_failure(r->p, key,
+			   arena_printf(r->p->a, "%s to %s", from->version, to->version))) {
+		release_of(r, from)->needed = true;
+		*ret_stays = true;
+		return NULL;
+	}
+	d = sync_add(r, to, m->name, from);
+	draft_need(r->p, d, older);
+	return d;
+}
+
+static void maps_sync(struct removal *r)
+{
+	struct planner *p = r->p;
+
+	for (size_t i = 0; i < p->instances.n; i++) {
+		const struct instance *at = p->instances.v[i];
+		struct copier to = { .version = at->version, .load = at->load };
+
+		if (at->load)
+			to.meta = &at->load->op.object.meta;
+		else if (at->observed)
+			to.meta = &at->observed->meta;
+		if (at->load)
+			to.version = at->load->op.object.version;
+		for (size_t k = 0; to.meta && k < to.meta->map_count; k++) {
+			bool stays = false;
+
+			(void)map_sync(r, &to, &to.meta->maps[k], &stays);
+		}
+	}
+}
+
+/* --- removal ------------------------------------------------------------------------------- */
 
 /* Why it goes; *ret_declared: whether its declaration is still there. */
 static const char *removal_reason(struct planner *p, const struct observed_object *o,
@@ -376,16 +530,13 @@ static void object_remove(struct removal *r, const struct observed_object *o)
 	struct planner *p = r->p;
 	const struct release *at = &r->objects[o - p->observed->objects];
 	const struct instance *i = lookup_instance(p, o->instance);
-	const char *subject = arena_printf(p->a, "object %s", o->instance);
-	const char *version = arena_printf(p->a, "remove %s", o->version);
 	struct draft *d;
 	bool declared;
 
-	if (o->newer || at->needed || is_to_be_loaded(i, o->version) ||
-	    lookup_failure(p, "grace", "") || lookup_failure(p, subject, version))
+	if (!is_leaving(r, o))
 		return;
-	d = draft_add(p, OP_OBJECT_REMOVE, subject);
-	d->op.version = version;
+	d = draft_add(p, OP_OBJECT_REMOVE, object_key(p, o->instance));
+	d->op.version = removal_version(p, o);
 	d->op.reason = removal_reason(p, o, i, &declared);
 	d->op.removes = !declared && o->complete;
 	if (o->complete)
@@ -412,6 +563,7 @@ void leftovers_remove(struct planner *p)
 	instances_note_users(&r);
 	pins_note_users(&r);
 	owners_note_users(&r);
+	maps_sync(&r);
 	for (size_t i = 0; i < p->observed->object_count; i++)
 		object_remove(&r, &p->observed->objects[i]);
 }

@@ -130,7 +130,7 @@ static void mount_whole(struct comparison *c, const char *reason)
 
 static bool pin_differs(const struct wanted_pin *w, const struct observed_pin *old)
 {
-	return w->map.instance && (!old || w->load || old->map_id != w->id);
+	return w->map.instance && (!old || !w->id || old->map_id != w->id);
 }
 
 static bool owner_differs(const struct comparison *c, const struct wanted_pin *w,

@@ -55,15 +55,14 @@ static bool map_in_force(const struct instance *i, const char *map, uint32_t *re
 	const struct observed_map *o;
 	const struct elf_map *e;
 
+	*ret_id = instance_map_id(i, map);
 	if (i->load) {
 		e = elf_find_map(i->object->decl->source->elf, map);
 		*ret_type = e ? e->type : 0;
-		*ret_id = 0;
 		return e;
 	}
 	o = observed_object_map(i->observed, map);
 	*ret_type = o ? o->type : 0;
-	*ret_id = o ? o->id : 0;
 	return o;
 }
 

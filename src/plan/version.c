@@ -46,6 +46,21 @@ static const struct observed_object *find_previous(const struct planner *p,
 	return best;
 }
 
+/* Where nothing serves, an incomplete version may still hold what its maps had. */
+static const struct observed_object *find_source(const struct instance *i)
+{
+	const struct observed_object *best = i->previous;
+
+	for (size_t k = 0; !i->previous && k < i->version_count; k++) {
+		const struct observed_object *v = &i->versions[k];
+
+		if (!v->newer && v->map_count &&
+		    (!best || v->meta.loaded_ns > best->meta.loaded_ns))
+			best = v;
+	}
+	return best;
+}
+
 static void keep_previous(struct planner *p, struct instance *i, const struct condition_status *why)
 {
 	i->condition = *why;
@@ -142,15 +157,10 @@ static bool uses_current_maps(struct planner *p, const struct instance *i,
 	for (size_t k = 0; k < decl->map_count; k++) {
 		const struct map_decl *m = &decl->maps[k];
 		const struct instance *owner = m->use_object ? instance_used(p, i, m) : NULL;
-		const struct observed_map *own, *used;
+		const struct observed_map *own = observed_object_map(v, m->name);
+		uint32_t id = owner ? instance_map_id(owner, m->use_map) : 0;
 
-		if (!owner)
-			continue;
-		if (owner->load)
-			return false;
-		own = observed_object_map(v, m->name);
-		used = observed_object_map(owner->observed, m->use_map);
-		if (own && used && own->id != used->id)
+		if (owner && (id ? own && own->id != id : owner->load != NULL))
 			return false;
 	}
 	return true;
@@ -164,19 +174,21 @@ static const struct observed_object *find_declared(struct planner *p, const stru
 	for (size_t k = 0; k < i->version_count; k++)
 		if (i->versions[k].complete &&
 		    str_eq(i->versions[k].meta.declaration, declaration) &&
-		    uses_current_maps(p, i, &i->versions[k]))
+		    uses_current_maps(p, i, &i->versions[k]) &&
+		    take_over_is_done(p, i, &i->versions[k], declaration))
 			return &i->versions[k];
 	return NULL;
 }
 
-/* An unfinished directory is no obstacle: loading clears it, unless what it pins runs. */
+/* An unfinished directory is no obstacle: loading clears it, unless what it pins runs or is taken over. */
 static bool version_is_free(const struct planner *p, const struct instance *i, const char *version)
 {
 	for (size_t k = 0; k < i->version_count; k++) {
 		const struct observed_object *v = &i->versions[k];
 
 		if (str_eq(v->version, version))
-			return !v->complete && !v->newer && !version_is_live(p, v);
+			return !v->complete && !v->newer && v != i->source &&
+			       !version_is_live(p, v);
 	}
 	return true;
 }
@@ -199,17 +211,23 @@ static void resolve_load(struct planner *p, struct instance *i, const char *decl
 	const char *version = version_name(p, i, declaration);
 	const char *subject = arena_printf(p->a, "object %s", i->name);
 	const struct failure *f = base_failure(p);
+	struct take_over maps = take_over(p, i, version, declaration);
 	struct condition_status why;
 
+	if (maps.refusal) {
+		condition_set(&why, STATE_FAILED, REASON_MAP_CHANGED, maps.refusal);
+		keep_previous(p, i, &why);
+		return;
+	}
 	if (!f)
-		f = lookup_failure(p, subject, version);
+		f = lookup_failure(p, subject, maps.attempt);
 	if (f) {
 		condition_from_failure(&why, f);
 		keep_previous(p, i, &why);
 		i->log = f->log;
 		return;
 	}
-	i->load = load_draft(p, i, version, declaration);
+	i->load = load_draft(p, i, declaration, &maps);
 	i->version = version;
 	i->declared = true;
 	condition_set(&i->condition, STATE_PENDING, REASON_PLANNED,
@@ -261,6 +279,7 @@ static void instance_resolve(struct planner *p, struct instance *i)
 		return;
 	i->progress = RESOLVING;
 	i->previous = find_previous(p, i);
+	i->source = find_source(i);
 	if (i->frozen)
 		resolve_frozen(p, i);
 	else

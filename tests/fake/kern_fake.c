@@ -472,6 +472,8 @@ void kern_fake_restart(struct kern_fake *k)
 {
 	k->crashed = k->crash_planned = k->fail_planned = false;
 	fake_let_go(k);
+	for (size_t i = 0; i < k->maps.n; i++)
+		k->maps.v[i].has_snapshot = false;
 }
 
 size_t kern_fake_steps(const struct kern_fake *k)
@@ -509,6 +511,7 @@ void fake_violation(struct kern_fake *k, const char *fmt, ...)
 bool fake_step(struct kern_fake *k, const char *what)
 {
 	k->steps++;
+	fake_traffic(k);
 	if (k->watching)
 		fake_take_snapshot(k, what);
 	if (k->crash_planned && k->steps >= k->crash_at)

@@ -108,6 +108,20 @@ void kern_fake_unmount_foreign(struct kern_fake *k, const char *path);
 /* A pin in a share changes under our hands; map 0: it is no map. */
 void kern_fake_set_pin(struct kern_fake *k, const char *path, const struct observed_pin *pin);
 
+/* A program or a consumer writes an entry; oldest: into the map of the oldest version, else of the newest. */
+struct fake_write {
+	const char *instance, *map;
+	uint32_t key, value;
+	bool oldest;
+};
+bool kern_fake_write(struct kern_fake *k, const struct fake_write *w); /* false: no such map */
+/* Likewise, right before the next operation of this kind. */
+void kern_fake_write_before(struct kern_fake *k, enum op_kind kind, const struct fake_write *w);
+/* The key by which the entry of a variable in the map of its section goes. */
+uint32_t kern_fake_variable(const char *name);
+/* From now on everybody who can writes new entries at every step: programs that run, and consumers of shares. */
+void kern_fake_set_traffic(struct kern_fake *k);
+
 /* --- faults ---------------------------------------------------------------------------- */
 
 /* The verifier refuses every object with this content. */
@@ -137,6 +151,13 @@ const char *kern_fake_chain(const struct kern_fake *k, struct arena *a, const ch
 /* One direction as it is: "egress of eth0: foreign x dispatcher [a/p VERSION proceed 1] …" */
 const char *kern_fake_tc(struct kern_fake *k, struct arena *a, const char *interface,
 			 enum tc_direction direction);
+/* The entries of a map, a line for each version that has it. */
+const char *kern_fake_contents(const struct kern_fake *k, struct arena *a, const char *instance,
+			       const char *map);
+/* The id of the newest version's own map, 0: none. */
+uint32_t kern_fake_map_of(const struct kern_fake *k, const char *instance, const char *map);
+/* Every key of the one is in the other. */
+bool kern_fake_map_has_all(const struct kern_fake *k, uint32_t map, uint32_t of);
 uint32_t kern_fake_root(const struct kern_fake *k, const char *interface);
 /* Namespaces with a record, by name, one per line. */
 const char *kern_fake_records(const struct kern_fake *k, struct arena *a);

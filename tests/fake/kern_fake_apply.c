@@ -71,6 +71,17 @@ static bool is_running(const struct kern_fake *k, uint32_t id)
 	return false;
 }
 
+bool fake_may_run(const struct kern_fake *k, const struct fake_object *o)
+{
+	for (size_t i = 0; i < o->program_count; i++)
+		if (is_running(k, o->programs[i].id) || is_draining(k, o->programs[i].id))
+			return true;
+	for (size_t i = 0; i < o->extensions.n; i++)
+		if (is_running(k, o->extensions.v[i].id) || is_draining(k, o->extensions.v[i].id))
+			return true;
+	return false;
+}
+
 static void remove_object(struct kern_fake *k, const struct fake_object *o)
 {
 	FAKE_REMOVE(&k->objects, (size_t)(o - k->objects.v));
@@ -82,40 +93,6 @@ static bool is_refused(const struct kern_fake *k, const char *sha256)
 		if (str_eq(k->refused.v[i], sha256))
 			return true;
 	return false;
-}
-
-static void load_map(struct kern_fake *k, const struct op_object *op, struct fake_pin *map,
-		     struct op_result *ret)
-{
-	for (size_t i = 0; i < op->map_count; i++) {
-		if (!str_eq(op->maps[i].name, map->name) || op->maps[i].action != MAP_USE)
-			continue;
-		map->used = true;
-		map->id = fake_map_id(k, &op->maps[i].from);
-		if (!map->id)
-			fake_refuse(ret, -ENOENT, FAILURE_TRANSIENT, "Vanished",
-				    "map %s/%s is not pinned", op->maps[i].from.instance,
-				    op->maps[i].from.map);
-		return;
-	}
-	map->id = k->next_id++;
-}
-
-static void load_maps(struct kern_fake *k, const struct op_object *op, struct fake_object *o,
-		      struct op_result *ret)
-{
-	const struct elf_object *elf = op->decl->source->elf;
-
-	o->map_count = elf->map_count;
-	o->maps = arena_calloc(k->a, o->map_count, sizeof(*o->maps));
-	for (size_t i = 0; i < o->map_count; i++) {
-		o->maps[i] = (struct fake_pin){
-			.name = arena_strdup(k->a, elf->maps[i].name),
-			.type = elf->maps[i].type,
-			.max_entries = elf->maps[i].max_entries,
-		};
-		load_map(k, op, &o->maps[i], ret);
-	}
 }
 
 static void load_programs(struct kern_fake *k, const struct op_object *op, struct fake_object *o)
@@ -155,7 +132,7 @@ static void object_load(struct kern_fake *k, const struct op *op, struct op_resu
 				   .version = arena_strdup(k->a, from->version) };
 	if (fake_step(k, describe(k, op)))
 		return;
-	load_maps(k, from, o, ret);
+	fake_load_maps(k, from, o, ret);
 	if (ret->code == 0 && is_refused(k, from->decl->source->sha256)) {
 		fake_refuse(ret, -EACCES, FAILURE_KERNEL, "VerifierRefused",
 			    "the verifier refuses %s", from->programs[0]);
@@ -633,6 +610,9 @@ static void dispatch(struct kern_fake *k, const struct op *op, struct op_result 
 	case OP_GRACE:
 		k->draining.n = 0;
 		break;
+	case OP_MAP_SYNC:
+		fake_map_sync(k, op, ret);
+		break;
 	case OP_NETNS_RECORD:
 		fake_add_netns(k, op->netns.name)->recorded = true;
 		break;
@@ -668,6 +648,7 @@ void fake_apply(void *ctx, struct arena *a, const struct op *op, struct op_resul
 		fake_violation(k, "%s after %s", op_kind_names[op->kind],
 			       op_kind_names[k->last_kind]);
 	k->last_kind = op->kind;
+	fake_do_writes(k, op->kind);
 	if (!k->crashed) {
 		dispatch(k, op, ret);
 		if (!k->crashed && ret->code == 0)

@@ -41,13 +41,13 @@ static void observe_object(const struct kern_fake *k, struct arena *a, const str
 			};
 	ret->maps = arena_calloc(a, o->map_count, sizeof(*ret->maps));
 	for (size_t i = 0; i < o->map_count; i++) {
-		ret->complete &= fake_map_is_found(k, o, &o->maps[i]);
-		if (fake_map_is_found(k, o, &o->maps[i]))
-			ret->maps[ret->map_count++] =
-				(struct observed_map){ .id = o->maps[i].id,
-						       .name = arena_strdup(a, o->maps[i].name),
-						       .type = o->maps[i].type,
-						       .max_entries = o->maps[i].max_entries };
+		bool found = fake_map_is_found(k, o, &o->maps[i]);
+
+		ret->complete &= found;
+		if (!found)
+			continue;
+		ret->maps[ret->map_count] = fake_find_map(k, o->maps[i].id)->o;
+		ret->maps[ret->map_count++].name = arena_strdup(a, o->maps[i].name);
 	}
 	fake_observe_lost(k, a, o, ret);
 }
@@ -437,8 +437,9 @@ static const char *format_object(const struct kern_fake *k, struct arena *a,
 
 	for (size_t i = 0; i < o->map_count; i++)
 		if (o->maps[i].used)
-			text = arena_printf(a, "%s, %s = %s", text, o->maps[i].name,
-					    name_map(k, a, o->maps[i].id));
+			text = arena_printf(a, "%s, %s = %s made by %s", text, o->maps[i].name,
+					    name_map(k, a, o->maps[i].id),
+					    fake_find_map(k, o->maps[i].id)->born);
 	return text;
 }
 

@@ -19,11 +19,32 @@ struct fake_program {
 struct fake_pin {
 	const char *name;
 	uint32_t id;
-	uint32_t type, max_entries; /* of a map */
-	bool used;                  /* a map of another object */
-	bool lost;                  /* somebody removed it, … */
-	bool held;                  /* … but the process has a descriptor */
-	bool gone;                  /* … and nothing tells what it was for */
+	bool used; /* a map of another object */
+	bool lost; /* somebody removed it, … */
+	bool held; /* … but the process has a descriptor */
+	bool gone; /* … and nothing tells what it was for */
+};
+
+/* A key that a program or a consumer wrote, and what; every write has its own value. */
+struct fake_entry {
+	uint32_t key, value;
+	const char *name; /* of a variable */
+};
+
+/* Every map that was ever made. */
+struct fake_map {
+	uint32_t id;
+	const char *born; /* the version that made it */
+	struct observed_map o;
+	bool is_data;
+	LIST(struct fake_entry) entries; /* of a data section: by variable */
+	bool has_snapshot;               /* the process that copied it knows what it copied */
+	LIST(struct fake_entry) snapshot;
+};
+
+struct fake_planned_write {
+	enum op_kind kind;
+	struct fake_write w;
 };
 
 /* objects/INSTANCE/VERSION */
@@ -121,6 +142,9 @@ struct kern_fake {
 	uint64_t clock;
 	LIST(struct fake_program) programs;
 	LIST(struct fake_object) objects;
+	LIST(struct fake_map) maps;
+	LIST(struct fake_planned_write) writes;
+	uint32_t traffic; /* the last key that was written; 0: nobody writes */
 	LIST(struct fake_chain) chains;
 	LIST(struct fake_interface) interfaces;
 	LIST(struct fake_netns) netns;
@@ -174,6 +198,15 @@ struct fake_mount *fake_find_mount(const struct kern_fake *k, const char *path);
 struct fake_pin *fake_find_pin(struct fake_pin *pins, size_t n, const char *name);
 uint32_t fake_program_id(const struct kern_fake *k, const struct program_ref *p);
 uint32_t fake_map_id(const struct kern_fake *k, const struct map_ref *m);
+struct fake_map *fake_find_map(const struct kern_fake *k, uint32_t id);
+/* kern_fake_map.c: how the maps of a version come by their contents. */
+void fake_load_maps(struct kern_fake *k, const struct op_object *op, struct fake_object *o,
+		    struct op_result *ret);
+void fake_map_sync(struct kern_fake *k, const struct op *op, struct op_result *ret);
+void fake_do_writes(struct kern_fake *k, enum op_kind kind);
+void fake_traffic(struct kern_fake *k);
+/* A program of it runs, or packets may still be on their way through it. */
+bool fake_may_run(const struct kern_fake *k, const struct fake_object *o);
 struct fake_program *fake_add_program(struct kern_fake *k, const char *name);
 bool fake_is_complete(const struct fake_object *o);
 void fake_chain_gc(struct kern_fake *k);

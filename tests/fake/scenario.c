@@ -117,25 +117,64 @@ static int map_type_parse(struct scenario *s, const char *name)
 	return error_set(s->e, -EINVAL, "no map type %s", name);
 }
 
+static uint32_t number_option(const struct scenario *s, const char *key, uint32_t otherwise)
+{
+	const char *text = option(s, key);
+
+	return text ? (uint32_t)strtoul(text, NULL, 0) : otherwise;
+}
+
 static int do_map(struct scenario *s)
 {
 	struct elf_object *elf = s->elves.v[s->elves.n - 1].elf;
-	int type = map_type_parse(s, word(s, 2));
-	struct elf_map *maps;
+	bool data = *word(s, 1) == '.';
+	int type = map_type_parse(s, data ? "array" : word(s, 2));
+	struct elf_map *maps, *m;
 
 	if (type < 0)
 		return type;
 	maps = arena_calloc(s->a, elf->map_count + 1, sizeof(*maps));
 	for (size_t i = 0; i < elf->map_count; i++)
 		maps[i] = elf->maps[i];
-	maps[elf->map_count++] = (struct elf_map){
+	m = &maps[elf->map_count++];
+	*m = (struct elf_map){
 		.name = arena_strdup(s->a, word(s, 1)),
 		.type = (uint32_t)type,
 		.key_size = 4,
-		.value_size = 4,
-		.max_entries = 64,
+		.value_size = number_option(s, "value", 4),
+		.max_entries = data ? 1 : number_option(s, "entries", 64),
+		.flags = number_option(s, "flags", 0),
+		.is_data = data,
+		.filled = flag(s, "filled"),
+		.opaque = flag(s, "opaque"),
 	};
+	if (option(s, "btf"))
+		hash_bytes(option(s, "btf"), strlen(option(s, "btf")), m->btf_hash);
 	elf->maps = maps;
+	return 0;
+}
+
+static int do_variable(struct scenario *s)
+{
+	static const struct shape u32 = { .kind = SHAPE_INTEGER,
+					  .name = "unsigned int",
+					  .size = 4 };
+	struct elf_object *elf = s->elves.v[s->elves.n - 1].elf;
+	struct elf_variable *v = arena_calloc(s->a, elf->variable_count + 1, sizeof(*v));
+	uint32_t offset = 0;
+
+	for (size_t i = 0; i < elf->variable_count; i++) {
+		v[i] = elf->variables[i];
+		offset += str_eq(v[i].section, word(s, 2)) ? v[i].size : 0;
+	}
+	v[elf->variable_count++] = (struct elf_variable){
+		.name = arena_strdup(s->a, word(s, 1)),
+		.section = arena_strdup(s->a, word(s, 2)),
+		.offset = offset,
+		.size = u32.size,
+		.shape = &u32,
+	};
+	elf->variables = v;
 	return 0;
 }
 
@@ -575,6 +614,46 @@ static int do_pin(struct scenario *s)
 	return 0;
 }
 
+/* --- what is in maps ------------------------------------------------------------------------------ */
+
+/* INSTANCE MAP KEY VALUE [oldest], from a word on; the key of a data section is a variable's name. */
+static struct fake_write write_of(const struct scenario *s, size_t from)
+{
+	return (struct fake_write){
+		.instance = word(s, from),
+		.map = word(s, from + 1),
+		.key = *word(s, from + 1) == '.' ? kern_fake_variable(word(s, from + 2)) :
+						   number(s, from + 2),
+		.value = number(s, from + 3),
+		.oldest = flag(s, "oldest"),
+	};
+}
+
+static int do_write(struct scenario *s)
+{
+	const struct fake_write w = write_of(s, 1);
+
+	if (!kern_fake_write(s->kernel, &w))
+		strbuf_add(s->out, "  (no such map)\n");
+	return 0;
+}
+
+static int do_write_before(struct scenario *s)
+{
+	const struct fake_write w = write_of(s, 2);
+
+	for (enum op_kind k = 0; k < OP_KIND_COUNT; k++)
+		if (str_eq(op_kind_names[k], word(s, 1)))
+			kern_fake_write_before(s->kernel, k, &w);
+	return 0;
+}
+
+static int do_contents(struct scenario *s)
+{
+	strbuf_add(s->out, kern_fake_contents(s->kernel, s->a, word(s, 1), word(s, 2)));
+	return 0;
+}
+
 /* --- faults ------------------------------------------------------------------------------------ */
 
 static int do_refuse(struct scenario *s)
@@ -801,6 +880,7 @@ static const struct command {
 } commands[] = {
 	{ "apply", do_apply, 0 },
 	{ "confirm", do_confirm, 0 },
+	{ "contents", do_contents, 2 },
 	{ "crash", do_crash, 1 },
 	{ "detach", do_detach, 1 },
 	{ "dispatch-fault", do_dispatch_fault, 2 },
@@ -859,6 +939,9 @@ static const struct command {
 	{ "unmount", do_unmount, 1 },
 	{ "unpin-chain", do_unpin_chain, 1 },
 	{ "user", do_user, 3 },
+	{ "variable", do_variable, 2 },
+	{ "write", do_write, 4 },
+	{ "write-before", do_write_before, 5 },
 	{ "xdp-load", do_xdp_load, 2 },
 	{ "xdp-unload", do_xdp_unload, 1 },
 };

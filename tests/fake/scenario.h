@@ -5,7 +5,9 @@
  * kernel. One command per line, `#` comments; indented lines belong to the `elf` before them:
  *
  *   elf FILE CONTENT            an object file; a repetition replaces it
- *     map NAME TYPE
+ *     map NAME TYPE [value=N] [entries=N] [flags=N] [btf=WORD] [filled] [opaque]
+ *         TYPE of a data section (".bss") is not looked at
+ *     variable NAME SECTION
  *     program NAME [frags] [tc] [needed] [maps=A,B] [no-btf] [run-priority=N] [run-actions=A,B]
  *   interface NAME [driver=D] [kind=K] [mac=M] [group=N] [physical] [loopback] [alt=A]
  *       [master=IFINDEX:KIND] [xdp] [no-native] [mtu=N] [ifindex=N]
@@ -38,6 +40,10 @@
  *   group NAME GID              user NAME UID GID [shared]
  *   mount PATH   unmount PATH   something foreign (over a share)
  *   pin PATH NAME MAPID UID GID MODE
+ *   write INSTANCE MAP KEY VALUE [oldest]    into the map of the newest version, or of the oldest; KEY is
+ *                               a number, of a data section a variable
+ *   write-before KIND INSTANCE MAP KEY VALUE [oldest]    right before the next operation of this kind
+ *   contents INSTANCE MAP       what all versions have in it
  *   refuse CONTENT              the verifier does, from now on
  *   fail N CODE CLASS           the n-th next operation (transient, kernel, foreign)
  *   crash N                     after the n-th next step;  `restart` to go on

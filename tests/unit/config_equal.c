@@ -112,6 +112,8 @@ static bool global_equal(const struct global_decl *a, const struct global_decl *
 static bool map_equal(const struct map_decl *a, const struct map_decl *b)
 {
 	return str_eq(a->name, b->name) && a->max_entries == b->max_entries &&
+	       a->on_change == b->on_change &&
+	       !a->on_change_origin.line == !b->on_change_origin.line &&
 	       str_eq(a->use_object, b->use_object) && str_eq(a->use_map, b->use_map);
 }
 
