@@ -23,6 +23,9 @@
 #include "kern/pin.h"
 #include "model/layout.h"
 
+/* ENOTSUPP of the kernel, which never was meant for user space and reaches it all the same. */
+#define KERNEL_ENOTSUPP 524
+
 /* Entries that go into the list of one CPU before the next one's turn. */
 #define LRU_RUN 16
 
@@ -57,7 +60,6 @@ struct spreading {
 	bool wanted;
 	cpu_set_t before;
 	int cpu;
-	uint64_t written;
 };
 
 static void spreading_begin(struct spreading *s, const struct map_reader *to)
@@ -71,8 +73,6 @@ static void spreading_step(struct spreading *s)
 {
 	cpu_set_t one;
 
-	if (!s->wanted || s->written++ % LRU_RUN)
-		return;
 	do
 		s->cpu = (s->cpu + 1) % CPU_SETSIZE;
 	while (!CPU_ISSET(s->cpu, &s->before));
@@ -95,22 +95,68 @@ struct copying {
 	uint64_t count;
 };
 
-static int copy_entry(void *arg, const void *key, const void *value, struct error *e)
+static int write_one_by_one(struct copying *c, const unsigned char *keys,
+			    const unsigned char *values, uint32_t count)
 {
-	struct copying *c = arg;
-	int r;
+	int r = 0;
 
-	if (c->zeros && memcmp(value, c->zeros, c->to->value_size) == 0)
-		return 0;
-	map_snapshot_put(c->snapshot, map_snapshot_hash(c->snapshot, key, c->to->key_size),
-			 map_snapshot_hash(c->snapshot, value, c->to->value_size));
-	spreading_step(&c->spreading);
-	r = bpf_map_update_elem(c->to->fd, key, value, BPF_ANY);
+	for (uint32_t i = 0; r == 0 && i < count; i++) {
+		r = bpf_map_update_elem(c->to->fd, keys + (size_t)i * c->to->key_size,
+					values + (size_t)i * c->to->value_size, BPF_ANY);
+		c->count += r == 0;
+	}
+	return r;
+}
+
+static int write_run(struct copying *c, const unsigned char *keys, const unsigned char *values,
+		     uint32_t count, struct error *e)
+{
+	LIBBPF_OPTS(bpf_map_batch_opts, opts);
+	uint32_t written = count;
+	int r = -KERNEL_ENOTSUPP;
+
+	if (c->spreading.wanted)
+		spreading_step(&c->spreading);
+	if (count > 1) {
+		r = bpf_map_update_batch(c->to->fd, keys, values, &written, &opts);
+		c->count += r == -KERNEL_ENOTSUPP ? 0 : written;
+	}
+	if (r == -KERNEL_ENOTSUPP)
+		r = write_one_by_one(c, keys, values, count);
 	if (r < 0)
 		return error_set(e, r, "cannot write an entry of the new one, after %llu: %s",
 				 (unsigned long long)c->count, error_string(r));
-	c->count++;
 	return 0;
+}
+
+static bool is_untouched(const struct copying *c, const unsigned char *value)
+{
+	return c->zeros && memcmp(value, c->zeros, c->to->value_size) == 0;
+}
+
+static int copy_entries(void *arg, const unsigned char *keys, const unsigned char *values,
+			uint32_t count, struct error *e)
+{
+	struct copying *c = arg;
+	uint32_t key_size = c->to->key_size, value_size = c->to->value_size;
+	uint32_t run_max = c->spreading.wanted ? LRU_RUN : UINT32_MAX;
+	int r = 0;
+
+	for (uint32_t i = 0, n; r == 0 && i < count; i += MAX(n, 1u)) {
+		for (n = 0; n < run_max && i + n < count; n++) {
+			const unsigned char *key = keys + (size_t)(i + n) * key_size;
+			const unsigned char *value = values + (size_t)(i + n) * value_size;
+
+			if (is_untouched(c, value))
+				break;
+			map_snapshot_put(c->snapshot, map_snapshot_hash(c->snapshot, key, key_size),
+					 map_snapshot_hash(c->snapshot, value, value_size));
+		}
+		if (n > 0)
+			r = write_run(c, keys + (size_t)i * key_size,
+				      values + (size_t)i * value_size, n, e);
+	}
+	return r;
 }
 
 int map_copy(struct map_snapshots *s, const struct op_map *map, const struct map_ref *to_ref,
@@ -127,7 +173,7 @@ int map_copy(struct map_snapshots *s, const struct op_map *map, const struct map
 	if (readers[0].is_array)
 		c.zeros = zeros = xcalloc(1, readers[0].value_size);
 	spreading_begin(&c.spreading, &readers[1]);
-	r = map_read(&readers[0], copy_entry, &c, e);
+	r = map_read(&readers[0], copy_entries, &c, e);
 	spreading_done(&c.spreading);
 	if (r < 0)
 		map_snapshots_drop(s, to_ref);
@@ -151,9 +197,8 @@ struct sync {
 	bool too_large, timed_out;
 };
 
-static int remember_entry(void *arg, const void *key, const void *value, struct error *e)
+static int remember_entry(struct sync *s, const void *key, const void *value, struct error *e)
 {
-	struct sync *s = arg;
 
 	(void)e;
 	map_snapshot_put(s->present, map_snapshot_hash(s->present, key, s->to->key_size),
@@ -225,9 +270,8 @@ static int change_entry(struct sync *s, const void *key, const void *value,
 	return 0;
 }
 
-static int sync_entry(void *arg, const void *key, const void *value, struct error *e)
+static int sync_entry(struct sync *s, const void *key, const void *value, struct error *e)
 {
-	struct sync *s = arg;
 	uint64_t key_hash, hashes[2] = { s->zero, 0 }; /* of the value then and now */
 	bool known;
 	int r = 0;
@@ -248,9 +292,8 @@ static int sync_entry(void *arg, const void *key, const void *value, struct erro
 }
 
 /* Entries of the new map that the old one had at the first sweep and has no more. */
-static int remove_entry(void *arg, const void *key, const void *value, struct error *e)
+static int remove_entry(struct sync *s, const void *key, const void *value, struct error *e)
 {
-	struct sync *s = arg;
 	uint64_t was;
 	int r;
 
@@ -269,12 +312,39 @@ static int remove_entry(void *arg, const void *key, const void *value, struct er
 	return 0;
 }
 
+typedef int sync_visit(struct sync *s, const void *key, const void *value, struct error *e);
+
+struct reading {
+	struct sync *sync;
+	const struct map_reader *reader;
+	sync_visit *visit;
+};
+
+static int visit_each(void *arg, const unsigned char *keys, const unsigned char *values,
+		      uint32_t count, struct error *e)
+{
+	const struct reading *reading = arg;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = reading->visit(reading->sync, keys + i * reading->reader->key_size,
+				   values + i * reading->reader->value_size, e);
+	return r;
+}
+
+static int read_each(struct sync *s, const struct map_reader *r, sync_visit *visit, struct error *e)
+{
+	struct reading reading = { s, r, visit };
+
+	return map_read(r, visit_each, &reading, e);
+}
+
 static int sweep(struct sync *s, struct error *e)
 {
 	int r = 0;
 
 	if (s->present)
-		r = map_read(s->to, remember_entry, s, e);
+		r = read_each(s, s->to, remember_entry, e);
 	if (r == 0 && s->present && map_snapshot_overflowed(s->present)) {
 		s->too_large = true;
 		return 0;
@@ -282,9 +352,9 @@ static int sweep(struct sync *s, struct error *e)
 	if (r == 0 && s->snapshot)
 		map_snapshot_rewind(s->snapshot);
 	if (r == 0)
-		r = map_read(s->from, sync_entry, s, e);
+		r = read_each(s, s->from, sync_entry, e);
 	if (r == 0 && s->snapshot && !s->to->is_array && map_snapshot_gone(s->snapshot) > 0)
-		r = map_read(s->to, remove_entry, s, e);
+		r = read_each(s, s->to, remove_entry, e);
 	return r;
 }
 

@@ -5,7 +5,7 @@
  * - Hashes by BPF_MAP_LOOKUP_BATCH (all kinds since Linux 5.6), which goes by buckets. An entry never changes its
  *   bucket, so nothing that stays is missed, whatever programs add and delete meanwhile. By keys a walk
  *   begins anew whenever the present key was deleted, perhaps for ever.
- * - Arrays by index.
+ * - Arrays the same way, per-CPU ones (whose batches are younger, Linux 5.13) by index.
  * - Tries by keys, since the kernel has nothing better: the walk begins anew where a key went, and is bounded. A lookup finds
  *   the longest prefix, so a key that goes between the two calls is reported with the value of a shorter one.
  */
@@ -113,7 +113,7 @@ int map_reader_init(struct map_reader *r, int fd, uint64_t deadline_ns, struct e
 	return 0;
 }
 
-/* --- hashes --------------------------------------------------------------------------------- */
+/* --- by batches --------------------------------------------------------------------------------- */
 
 struct batch {
 	unsigned char *keys, *values;
@@ -164,7 +164,7 @@ static int batch_fetch(const struct map_reader *r, struct batch *b, uint32_t *re
 	}
 }
 
-static int read_hash(const struct map_reader *r, map_visit *visit, void *arg, struct error *e)
+static int read_batches(const struct map_reader *r, map_visit *visit, void *arg, struct error *e)
 {
 	cleanup(batch_done) struct batch b = { 0 };
 	uint32_t room = BATCH_BYTES / (r->key_size + r->value_size);
@@ -175,18 +175,16 @@ static int read_hash(const struct map_reader *r, map_visit *visit, void *arg, st
 		uint32_t count;
 
 		more = batch_fetch(r, &b, &count, e);
-		for (uint32_t i = 0; more >= 0 && i < count; i++) {
-			code = visit(arg, b.keys + (size_t)i * r->key_size,
-				     b.values + (size_t)i * r->value_size, e);
-			if (code < 0)
-				return code;
-		}
-		code = check_time(r, e);
+		code = MIN(more, 0);
+		if (code == 0 && count > 0)
+			code = visit(arg, b.keys, b.values, count, e);
+		if (code == 0)
+			code = check_time(r, e);
 	} while (more > 0 && code == 0);
-	return more < 0 ? more : code;
+	return code;
 }
 
-/* --- arrays and tries --------------------------------------------------------------------- */
+/* --- one by one --------------------------------------------------------------------- */
 
 /* 1: found, 0: not there. */
 static int look_up(const struct map_reader *r, const void *key, void *value, struct error *e)
@@ -208,7 +206,7 @@ static int read_array(const struct map_reader *r, map_visit *visit, void *arg, s
 		if (code == 0)
 			code = look_up(r, &key, value, e);
 		if (code > 0)
-			code = visit(arg, &key, value, e);
+			code = visit(arg, (const unsigned char *)&key, value, 1, e);
 		if (code < 0)
 			return code;
 	}
@@ -246,7 +244,7 @@ static int read_trie(const struct map_reader *r, map_visit *visit, void *arg, st
 		if (code == 0 && more >= 0)
 			code = look_up(r, key, value, e);
 		if (code > 0 && more >= 0)
-			code = visit(arg, key, value, e);
+			code = visit(arg, key, value, 1, e);
 		if (code < 0)
 			return code;
 	}
@@ -255,9 +253,9 @@ static int read_trie(const struct map_reader *r, map_visit *visit, void *arg, st
 
 int map_read(const struct map_reader *r, map_visit *visit, void *arg, struct error *e)
 {
-	if (r->is_array)
+	if (r->type == BPF_MAP_TYPE_PERCPU_ARRAY)
 		return read_array(r, visit, arg, e);
 	if (r->type == BPF_MAP_TYPE_LPM_TRIE)
 		return read_trie(r, visit, arg, e);
-	return read_hash(r, visit, arg, e);
+	return read_batches(r, visit, arg, e);
 }

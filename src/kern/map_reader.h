@@ -19,12 +19,13 @@ struct map_reader {
 /* -EOPNOTSUPP: entries of this type of map cannot be read. */
 int map_reader_init(struct map_reader *r, int fd, uint64_t deadline_ns, struct error *e);
 
-/* 0, or -errno, which ends the reading. */
-typedef int map_visit(void *arg, const void *key, const void *value, struct error *e);
+/* Some entries, whose keys and values lie one behind the other. 0, or -errno, which ends the reading. */
+typedef int map_visit(void *arg, const unsigned char *keys, const unsigned char *values,
+		      uint32_t count, struct error *e);
 
 /*
- * Calls visit for each entry. Those that are there all the time are visited, of a trie perhaps more than once; the
- * current one may be deleted by visit.
+ * Calls visit until it had each entry. Those that are there all the time are visited, of a trie perhaps more than
+ * once; visit may delete what it is given.
  */
 int map_read(const struct map_reader *r, map_visit *visit, void *arg, struct error *e);
 
