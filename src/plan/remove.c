@@ -410,6 +410,18 @@ struct copier {
 	uint32_t age; /* 0: in force; else the one before it, … */
 };
 
+/* What comes later, as the removal of a dispatcher, has itself waited for the last that ran it. */
+static void need_end_of_use(struct planner *p, struct draft *d, struct draft *after)
+{
+	if (after->op.kind <= OP_MAP_SYNC) {
+		draft_need(p, d, after);
+		return;
+	}
+	for (size_t i = 0; i < after->needs.n; i++)
+		if (after->needs.v[i]->op.kind < OP_MAP_SYNC)
+			draft_need(p, d, after->needs.v[i]);
+}
+
 static struct draft *sync_add(struct removal *r, const struct copier *to, const char *map,
 			      const struct observed_object *from)
 {
@@ -426,8 +438,8 @@ static struct draft *sync_add(struct removal *r, const struct copier *to, const 
 	d->op.sync.to = (struct map_ref){ from->instance, to->version, map };
 	draft_need(p, d, to->load);
 	for (size_t i = 0; i < at->after.n; i++)
-		draft_need(p, d, at->after.v[i]);
-	if (from->program_count)
+		need_end_of_use(p, d, at->after.v[i]);
+	if (from->meta.program_count)
 		draft_need(p, d, grace_draft(p));
 	*LIST_ADD(p->a, &at->after) = d;
 	return d;
@@ -545,7 +557,8 @@ static void object_remove(struct removal *r, const struct observed_object *o)
 	d->op.object.version = o->version;
 	for (size_t k = 0; k < at->after.n; k++)
 		draft_need(p, d, at->after.v[k]);
-	if (o->program_count)
+	/* Also of a program whose pin is lost: it may have run to the end. */
+	if (o->meta.program_count)
 		draft_need(p, d, grace_draft(p));
 }
 

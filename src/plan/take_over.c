@@ -459,9 +459,11 @@ static const char *explain(struct taking *t)
 		    strbuf_get(&t->refused));
 	if (t->grow_helps)
 		strbuf_add(&b, "write `on_change: grow` for a map that is only to be larger, ");
-	if (t->reset_helps)
+	if (t->grow_helps && t->reset_helps)
+		strbuf_add(&b, "`on_change: reset` for one that may start empty, ");
+	else if (t->reset_helps)
 		strbuf_add(&b, "write `on_change: reset` for a map that may start empty, ");
-	strbuf_add(&b, "or put the old file back");
+	strbuf_add(&b, "or take the change back");
 	return arena_strdup(t->p->a, strbuf_get(&b));
 }
 

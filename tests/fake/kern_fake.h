@@ -154,8 +154,15 @@ const char *kern_fake_tc(struct kern_fake *k, struct arena *a, const char *inter
 /* The entries of a map, a line for each version that has it. */
 const char *kern_fake_contents(const struct kern_fake *k, struct arena *a, const char *instance,
 			       const char *map);
-/* The id of the newest version's own map, 0: none. */
-uint32_t kern_fake_map_of(const struct kern_fake *k, const char *instance, const char *map);
+/* What the newest version of an instance has as its own map of a name. */
+struct fake_own_map {
+	const char *instance;
+	uint32_t id, value_size, max_entries;
+	size_t versions; /* of the instance */
+};
+/* All of them; returns how many. */
+size_t kern_fake_own_maps(const struct kern_fake *k, struct arena *a, const char *map,
+			  struct fake_own_map **ret);
 /* Every key of the one is in the other. */
 bool kern_fake_map_has_all(const struct kern_fake *k, uint32_t map, uint32_t of);
 uint32_t kern_fake_root(const struct kern_fake *k, const char *interface);

@@ -209,7 +209,7 @@ static void sync_entry(struct kern_fake *k, struct fake_map *to, const struct fa
 
 void fake_map_sync(struct kern_fake *k, const struct op *op, struct op_result *ret)
 {
-	const struct fake_map *from = fake_find_map(k, fake_map_id(k, &op->sync.from));
+	struct fake_map *from = fake_find_map(k, fake_map_id(k, &op->sync.from));
 	struct fake_map *to = fake_find_map(k, fake_map_id(k, &op->sync.to));
 
 	if (!from || !to) {
@@ -222,6 +222,7 @@ void fake_map_sync(struct kern_fake *k, const struct op *op, struct op_result *r
 	for (size_t i = 0; i < from->entries.n; i++)
 		sync_entry(k, to, &from->entries.v[i]);
 	to->has_snapshot = false;
+	from->swept = true;
 }
 
 /* --- who writes ---------------------------------------------------------------------------------- */
@@ -286,16 +287,20 @@ void fake_traffic(struct kern_fake *k)
 		for (size_t n = 0; n < o->map_count; n++) {
 			struct fake_map *m = fake_find_map(k, o->maps[n].id);
 
-			if (m && !m->is_data && fake_may_run(k, o))
-				put(k, m, ++k->traffic, 0);
+			if (!m || m->is_data || !fake_may_run(k, o))
+				continue;
+			if (m->swept)
+				fake_violation(k, "%s %s still writes to its map %s", o->instance,
+					       o->version, m->o.name);
+			put(k, m, ++k->traffic, 0);
 		}
 	}
-	/* Consumers open the share anew for each write. */
+	/* Consumers open the share anew for each write; a share that is about to go is not written to. */
 	for (size_t i = 0; k->traffic && i < k->mounts.n; i++)
 		for (size_t n = 0; n < k->mounts.v[i].pins.n; n++) {
 			struct fake_map *m = fake_find_map(k, k->mounts.v[i].pins.v[n].map_id);
 
-			if (m)
+			if (m && !m->swept)
 				put(k, m, ++k->traffic, 0);
 		}
 }
@@ -334,12 +339,29 @@ const char *kern_fake_contents(const struct kern_fake *k, struct arena *a, const
 	return text;
 }
 
-uint32_t kern_fake_map_of(const struct kern_fake *k, const char *instance, const char *map)
+size_t kern_fake_own_maps(const struct kern_fake *k, struct arena *a, const char *map,
+			  struct fake_own_map **ret)
 {
-	const struct fake_object *o = find_holder(k, instance, map, false);
-	const struct fake_pin *pin = o ? fake_find_pin(o->maps, o->map_count, map) : NULL;
+	size_t n = 0;
 
-	return pin && !pin->used ? pin->id : 0;
+	*ret = arena_calloc(a, k->objects.n, sizeof(**ret));
+	for (size_t i = 0; i < k->objects.n; i++) {
+		const struct fake_object *o = &k->objects.v[i];
+		const struct fake_pin *pin = fake_find_pin(o->maps, o->map_count, map);
+		const struct fake_map *m = pin ? fake_find_map(k, pin->id) : NULL;
+		struct fake_own_map *to = &(*ret)[n];
+
+		if (!m || pin->used || find_holder(k, o->instance, map, false) != o)
+			continue;
+		*to = (struct fake_own_map){ .instance = o->instance,
+					     .id = m->id,
+					     .value_size = m->o.value_size,
+					     .max_entries = m->o.max_entries };
+		for (size_t v = 0; v < k->objects.n; v++)
+			to->versions += str_eq(k->objects.v[v].instance, o->instance);
+		n++;
+	}
+	return n;
 }
 
 bool kern_fake_map_has_all(const struct kern_fake *k, uint32_t map, uint32_t of)

@@ -37,6 +37,7 @@ struct fake_map {
 	const char *born; /* the version that made it */
 	struct observed_map o;
 	bool is_data;
+	bool swept;                      /* for the last time: nobody is to write to it any more */
 	LIST(struct fake_entry) entries; /* of a data section: by variable */
 	bool has_snapshot;               /* the process that copied it knows what it copied */
 	LIST(struct fake_entry) snapshot;

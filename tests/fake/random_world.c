@@ -74,14 +74,30 @@ static struct elf_map plain_maps[] = {
 	  .key_size = 4,
 	  .value_size = 8,
 	  .max_entries = 64,
-	  .btf_hash = "" },
+	  .btf_hash = "aa" },
 	{ .name = ".bss",
 	  .type = BPF_MAP_TYPE_ARRAY,
 	  .key_size = 4,
 	  .value_size = 8,
 	  .max_entries = 1,
 	  .is_data = true,
-	  .btf_hash = "" },
+	  .btf_hash = "bb" },
+};
+
+static struct elf_map other_maps[] = {
+	{ .name = "m",
+	  .type = BPF_MAP_TYPE_HASH,
+	  .key_size = 4,
+	  .value_size = 16,
+	  .max_entries = 64,
+	  .btf_hash = "cc" },
+	{ .name = ".bss",
+	  .type = BPF_MAP_TYPE_ARRAY,
+	  .key_size = 4,
+	  .value_size = 16,
+	  .max_entries = 1,
+	  .is_data = true,
+	  .btf_hash = "dd" },
 };
 
 static struct elf_map device_maps[] = {
@@ -142,6 +158,11 @@ static const struct elf_object plain_elf = { .license = "GPL",
 					     .maps = plain_maps,
 					     .program_count = WORLD_PROGRAMS,
 					     .map_count = 2 };
+static const struct elf_object other_elf = { .license = "GPL",
+					     .programs = programs,
+					     .maps = other_maps,
+					     .program_count = WORLD_PROGRAMS,
+					     .map_count = 2 };
 static const struct elf_object device_elf = { .license = "GPL",
 					      .programs = programs,
 					      .maps = device_maps,
@@ -164,6 +185,9 @@ static const struct object_source *source_of(struct world *w, size_t object)
 	s->elf = object == PER_INTERFACE ? &device_elf : object == BARE ? &bare_elf : &plain_elf;
 	if (object != PER_INTERFACE && w->objects[object].content == WORLD_FRAGS)
 		s->elf = &frags_elf;
+	else if (s->elf == &plain_elf && w->objects[object].content == WORLD_OTHER &&
+		 w->kind != WORLD_PURE)
+		s->elf = &other_elf;
 	return s;
 }
 
@@ -204,7 +228,10 @@ static void write_object(struct strbuf *b, const struct world *w, size_t i)
 	if (o->use >= 0)
 		strbuf_addf(b, "    maps: {m: {use: %s/m}}\n", object_names[o->use]);
 	else if (o->max_entries)
-		strbuf_addf(b, "    maps: {m: {max_entries: %u}}\n", o->max_entries);
+		strbuf_addf(b, "    maps: {m: {max_entries: %u, on_change: %s}}\n", o->max_entries,
+			    on_change_names[o->on_change]);
+	else
+		strbuf_addf(b, "    maps: {m: {on_change: %s}}\n", on_change_names[o->on_change]);
 	strbuf_add(b, "    programs:\n");
 	for (size_t p = 0; p < WORLD_PROGRAMS; p++) {
 		if (!o->attaches[p]) {
@@ -346,13 +373,24 @@ static void change_attach(struct world *w, size_t object, struct world_attach *a
 		at->after = other;
 }
 
+/* Where only the declaration is to decide, no map may stay for its size. */
+static void change_on_change(struct world *w, size_t i)
+{
+	static const enum on_change pure[] = { ON_CHANGE_GROW, ON_CHANGE_RESET };
+	enum on_change any = (enum on_change)world_random(w, ON_CHANGE_COUNT);
+
+	if (w->kind == WORLD_PURE)
+		any = pure[any % ARRAY_SIZE(pure)];
+	w->objects[i].on_change = i == PER_INTERFACE ? ON_CHANGE_RESET : any;
+}
+
 static void change_object(struct world *w, size_t i)
 {
 	static const uint64_t contents[] = { WORLD_BAD, WORLD_BAD + 1, WORLD_FRAGS + 1 };
 	struct world_object *o = &w->objects[i];
 	size_t program = world_random(w, WORLD_PROGRAMS);
 
-	switch (world_random(w, 8)) {
+	switch (world_random(w, 9)) {
 	case 0:
 		o->declared = !o->declared;
 		break;
@@ -371,6 +409,9 @@ static void change_object(struct world *w, size_t i)
 		break;
 	case 6:
 		o->max_entries = (unsigned int)world_random(w, 2) * 128;
+		break;
+	case 7:
+		change_on_change(w, i);
 		break;
 	default:
 		o->attaches[program] = world_random(w, WORLD_ATTACHES + 1);
@@ -626,6 +667,16 @@ void world_change(struct world *w, bool calm)
 	world_declare(w, 0);
 }
 
+const struct world_object *world_object_of(const struct world *w, const char *instance)
+{
+	const char *name = arena_strndup(w->a, instance, strcspn(instance, "@"));
+
+	for (size_t i = 0; i < WORLD_OBJECTS; i++)
+		if (str_eq(object_names[i], name))
+			return &w->objects[i];
+	return NULL;
+}
+
 /* --- from nothing ------------------------------------------------------------------------------------ */
 
 static void setup(struct world *w)
@@ -652,6 +703,7 @@ void world_init(struct world *w, uint64_t seed, enum world_kind kind)
 	w->mechanism = (enum mechanism)world_random(w, MECHANISM_DIRECT);
 	for (size_t i = 0; i < WORLD_OBJECTS; i++) {
 		w->objects[i].use = -1;
+		change_on_change(w, i);
 		w->objects[i].declared = one_in(w, 2);
 		for (size_t p = 0; p < WORLD_PROGRAMS; p++) {
 			w->objects[i].attaches[p] = world_random(w, WORLD_ATTACHES + 1);

@@ -29,11 +29,13 @@ struct world_object {
 	bool declared, skipped, suspended;
 	unsigned int content; /* WORLD_BAD: the verifier refuses it */
 	unsigned int max_entries;
-	int use; /* index of the object whose map it uses, -1: none */
+	enum on_change on_change; /* of its map */
+	int use;                  /* index of the object whose map it uses, -1: none */
 	size_t attaches[WORLD_PROGRAMS];
 	struct world_attach attach[WORLD_PROGRAMS][WORLD_ATTACHES];
 };
 
+#define WORLD_OTHER 2 /* the content that defines the map in another way, except in pure worlds */
 #define WORLD_BAD   3
 #define WORLD_FRAGS 4 /* the content whose programs take multi-buffer packets */
 
@@ -80,5 +82,8 @@ void world_change(struct world *w, bool calm);
 void world_declare(struct world *w, uint64_t order);
 /* The same interfaces and foreign programs around the same declarations, with nothing of ours. */
 void world_init_fresh(struct world *fresh, const struct world *w);
+
+/* The object of an instance. */
+const struct world_object *world_object_of(const struct world *w, const char *instance);
 
 uint64_t world_random(struct world *w, uint64_t below);

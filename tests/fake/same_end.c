@@ -60,9 +60,24 @@ static bool name_equal(const struct comparison *c, const char *is, const char *s
 	return strncmp(is, should, NAME_LENGTH) == 0 || is_renamed(c, is, should);
 }
 
+/* A map that was kept was made by whichever version came first, and its users are named by that. */
+static bool learn_maker(struct comparison *c, const char *line, const char *x, const char *y)
+{
+	static const char made[] = "made by ";
+	size_t n = sizeof(made) - 1;
+
+	if ((size_t)(x - line) < n || strncmp(x - n, made, n) != 0 || name_equal(c, x, y))
+		return false;
+	*LIST_ADD(c->a, &c->renamings) = (struct renaming){
+		arena_strndup(c->a, x, NAME_LENGTH),
+		arena_strndup(c->a, y, NAME_LENGTH),
+	};
+	return true;
+}
+
 /*
- * A line "object INSTANCE NAME", or "object INSTANCE NAME, map = OWNER/map of NAME, ...". True if it
- * tells of a renaming that was not known yet.
+ * A line "object INSTANCE NAME", or "object INSTANCE NAME, map = OWNER/map of NAME made by NAME, ...". True if
+ * it tells of a renaming that was not known yet.
  */
 static bool learn(struct comparison *c, const char *is, const char *should)
 {
@@ -77,7 +92,7 @@ static bool learn(struct comparison *c, const char *is, const char *should)
 	own.should = arena_strndup(c->a, y, NAME_LENGTH);
 	while ((x = next_name(x + NAME_LENGTH, is_end)) &&
 	       (y = next_name(y + NAME_LENGTH, should_end)))
-		owners = owners || is_renamed(c, x, y);
+		owners = owners || is_renamed(c, x, y) || learn_maker(c, is, x, y);
 	if (!owners && !is_later(c->a, own.is, own.should) && !is_later(c->a, own.should, own.is))
 		return false;
 	*LIST_ADD(c->a, &c->renamings) = own;

@@ -67,7 +67,7 @@ static const char *plan_text(struct driver *d, const struct plan *plan)
 	return arena_strdup(d->pass, strbuf_get(&b));
 }
 
-static void expect_well_formed(uint64_t seed, const struct plan *plan)
+static void expect_well_formed(uint64_t seed, struct driver *d, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->op_count; i++) {
 		const struct op *op = &plan->ops[i];
@@ -75,18 +75,55 @@ static void expect_well_formed(uint64_t seed, const struct plan *plan)
 		expect(seed, op->key && op->subject && op->version && op->reason, "op %zu\n", i);
 		expect(seed, i == 0 || op->kind >= op[-1].kind, "op %zu\n", i);
 		for (size_t k = 0; k < op->need_count; k++)
-			expect(seed, op->needs[k] < i, "op %zu needs %zu\n", i, op->needs[k]);
+			expect(seed, op->needs[k] < i, "op %zu needs %zu\n%s", i, op->needs[k],
+			       plan_text(d, plan));
 	}
+}
+
+/* A map with other entries or another size, or one that somebody still has in an old version. */
+static bool may_differ(const struct world *w, const struct fake_own_map *before,
+		       const struct fake_own_map *after)
+{
+	const struct world_object *o = world_object_of(w, before->instance);
+
+	return o->on_change == ON_CHANGE_RESET || after->versions > 1 ||
+	       before->value_size != after->value_size ||
+	       (before->max_entries != after->max_entries && o->on_change != ON_CHANGE_GROW);
+}
+
+static size_t maps_compared, maps_replaced;
+
+/* Everything that was ever written to a map is in the one that follows it. */
+static void expect_contents(uint64_t seed, struct world *w, const struct fake_own_map *before,
+			    size_t n)
+{
+	struct fake_own_map *after;
+	size_t count = kern_fake_own_maps(w->kernel, w->a, "m", &after);
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < count; k++) {
+			if (!str_eq(before[i].instance, after[k].instance) ||
+			    may_differ(w, &before[i], &after[k]))
+				continue;
+			maps_compared++;
+			maps_replaced += before[i].id != after[k].id;
+			expect(seed, kern_fake_map_has_all(w->kernel, after[k].id, before[i].id),
+			       "map of %s lost entries: %u of them were in %u\n%s",
+			       before[i].instance, after[k].id, before[i].id,
+			       kern_fake_contents(w->kernel, w->a, before[i].instance, "m"));
+		}
 }
 
 /* Converges and holds the result against everything that must be true of any end. */
 static struct plan *settle(uint64_t seed, struct world *w)
 {
+	struct fake_own_map *maps;
+	size_t map_count = kern_fake_own_maps(w->kernel, w->a, "m", &maps);
 	const char *foreign = kern_fake_foreign(w->kernel, w->a);
 	struct plan *plan = driver_plan(&w->driver);
 	const char *first = arena_strdup(w->a, plan_text(&w->driver, plan));
 
-	expect_well_formed(seed, plan);
+	expect_well_formed(seed, &w->driver, plan);
 	plan = driver_converge(&w->driver);
 	if (kern_fake_has_crashed(w->kernel))
 		return NULL;
@@ -96,6 +133,7 @@ static struct plan *settle(uint64_t seed, struct world *w)
 	       kern_fake_violations(w->kernel), first);
 	expect(seed, str_eq(foreign, kern_fake_foreign(w->kernel, w->a)), "was\n%sis\n%s", foreign,
 	       kern_fake_foreign(w->kernel, w->a));
+	expect_contents(seed, w, maps, map_count);
 	/* What failed may have left something half removed. */
 	expect(seed, w->driver.list.n || !*kern_fake_dangling(w->kernel, w->a),
 	       "%s\nfirst plan:\n%s", kern_fake_dangling(w->kernel, w->a), first);
@@ -106,6 +144,7 @@ static struct plan *settle(uint64_t seed, struct world *w)
 static void story(struct world *w, uint64_t seed, enum world_kind kind)
 {
 	world_init(w, seed, kind);
+	kern_fake_set_traffic(w->kernel);
 	w->driver.in.settings = &no_guard;
 	for (int i = 0; i < ROUNDS; i++) {
 		(void)settle(seed, w);
@@ -225,14 +264,18 @@ static void check_end_is_that_of_a_fresh_node(uint64_t seed)
 
 static void check_crash_at(uint64_t seed, size_t step, const char *end)
 {
+	struct fake_own_map *maps;
 	struct world w;
+	size_t n;
 
 	story(&w, seed, any_kind(seed));
+	n = kern_fake_own_maps(w.kernel, w.a, "m", &maps);
 	kern_fake_crash(w.kernel, step);
 	(void)settle(seed, &w);
 	kern_fake_restart(w.kernel);
 	driver_forget_failures(&w.driver);
 	(void)settle(seed, &w);
+	expect_contents(seed, &w, maps, n);
 	expect(seed, w.kind == WORLD_WILD || same_end(kern_fake_ours(w.kernel, w.a), end),
 	       "crash at step %zu: is\n%sshould be\n%s", step, kern_fake_ours(w.kernel, w.a), end);
 	world_done(&w);
@@ -373,6 +416,13 @@ static void the_way_decides_names_only(void **state)
 		  "object u " OTHER ", m = x/m of " NEXT "\nobject x " NEXT "\n", true },
 		{ "object u " USER ", m = x/m of " ONE "\nobject x " ONE "\n",
 		  "object u " OTHER ", m = x/m of " ONE "\nobject x " ONE "\n", false },
+		/* The same holds for the version that made a map which the present one kept. */
+		{ "object u " USER ", m = x/m of " ONE " made by " NEXT "\nobject x " ONE "\n",
+		  "object u " OTHER ", m = x/m of " ONE " made by " ONE "\nobject x " ONE "\n",
+		  true },
+		{ "object u " USER ", m = x/m of " ONE " made by " ONE "\nobject x " ONE "\n",
+		  "object u " OTHER ", m = x/m of " ONE " made by " ONE "\nobject x " ONE "\n",
+		  false },
 		/* Other text, or more of it. */
 		{ "object x " ONE " incomplete\n", "object x " NEXT "\n", false },
 		{ "object x " ONE "\n", "object y " NEXT "\n", false },
@@ -399,7 +449,9 @@ static void a_lost_pin_and_a_failure_are_overcome(void **state)
 static void applied_plan_is_empty(void **state)
 {
 	(void)state;
+	maps_compared = maps_replaced = 0;
 	for_each_seed(check_applied_plan_is_empty, 1);
+	assert_true(maps_compared > maps_replaced && maps_replaced > 0);
 }
 
 static void end_is_that_of_a_fresh_node(void **state)
