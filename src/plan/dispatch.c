@@ -201,6 +201,28 @@ static struct program_ref reference_to(const struct slot *s)
 	return (struct program_ref){ s->instance, s->version, s->program, 0 };
 }
 
+/* A program that runs without a pin cannot be put into another dispatcher. */
+static const struct slot *find_unpinned(const struct slot *slots, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (slots[i].id && !slots[i].version && !slots[i].foreign)
+			return &slots[i];
+	return NULL;
+}
+
+/*
+ * Whatever an array refused may well be taken by a new dispatcher; where none can be made, the same is tried
+ * again in time.
+ */
+static const struct failure *edit_failure(struct planner *p, const struct dispatcher *d,
+					  const struct slot *slots, size_t i)
+{
+	const char *subject = edit_subject(p, d, i), *version = edit_version(p, &slots[i]);
+
+	return find_unpinned(slots, d->member_count) ? lookup_failure(p, subject, version) :
+						       lookup_past_failure(p, subject, version);
+}
+
 /*
  * One slot is one atomic change. Several would be several, with chains in between that
  * nobody declared, unless they only fill slots that were empty. A link of freplace cannot change its
@@ -217,8 +239,7 @@ static bool can_edit(struct planner *p, const struct dispatcher *d, const struct
 			continue;
 		changes++;
 		refill &= d->members[i].id == 0;
-		/* Whatever the array refused may well be taken by a new dispatcher. */
-		if (lookup_past_failure(p, edit_subject(p, d, i), edit_version(p, &slots[i])))
+		if (edit_failure(p, d, slots, i))
 			return false;
 	}
 	return changes > 0 && ((changes == 1 && !libxdp) || refill);
@@ -347,18 +368,9 @@ static void build_draft(struct planner *p, struct build *b, const struct chain *
 	}
 }
 
-/* A program that runs without a pin cannot be put into another dispatcher. */
-static const struct slot *find_unpinned(const struct chain *c)
-{
-	for (size_t i = 0; i < c->slot_count; i++)
-		if (c->slots[i].id && !c->slots[i].version && !c->slots[i].foreign)
-			return &c->slots[i];
-	return NULL;
-}
-
 static void choose_dispatcher(struct planner *p, struct chain *c)
 {
-	const struct slot *unpinned = find_unpinned(c);
+	const struct slot *unpinned = find_unpinned(c->slots, c->slot_count);
 	struct condition_status why;
 
 	c->suffices = protocol_suffices(c);

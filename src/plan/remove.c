@@ -410,6 +410,21 @@ struct copier {
 	uint32_t age; /* 0: in force; else the one before it, … */
 };
 
+/*
+ * Versions that kept one map write to it alike, so no entry of it is the last one until all of them are
+ * through.
+ */
+static bool holders_are_leaving(struct removal *r, uint32_t id)
+{
+	const struct map_entry *m;
+	size_t n = lookup_maps(r->p, id, &m);
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_leaving(r, m[i].object))
+			return false;
+	return true;
+}
+
 /* What comes later, as the removal of a dispatcher, has itself waited for the last that ran it. */
 static void need_end_of_use(struct planner *p, struct draft *d, struct draft *after)
 {
@@ -422,11 +437,25 @@ static void need_end_of_use(struct planner *p, struct draft *d, struct draft *af
 			draft_need(p, d, after->needs.v[i]);
 }
 
+static void need_end_of_holders(struct removal *r, struct draft *d, uint32_t id)
+{
+	const struct map_entry *m;
+	size_t n = lookup_maps(r->p, id, &m);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct release *at = release_of(r, m[i].object);
+
+		for (size_t k = 0; k < at->after.n; k++)
+			need_end_of_use(r->p, d, at->after.v[k]);
+		if (m[i].object->meta.program_count)
+			draft_need(r->p, d, grace_draft(r->p));
+	}
+}
+
 static struct draft *sync_add(struct removal *r, const struct copier *to, const char *map,
 			      const struct observed_object *from)
 {
 	struct planner *p = r->p;
-	struct release *at = release_of(r, from);
 	const char *key = arena_printf(p->a, "map %s/%s", from->instance, map);
 	struct draft *d = draft_add(p, OP_MAP_SYNC, key);
 
@@ -437,11 +466,8 @@ static struct draft *sync_add(struct removal *r, const struct copier *to, const 
 	d->op.sync.from = (struct map_ref){ from->instance, from->version, map };
 	d->op.sync.to = (struct map_ref){ from->instance, to->version, map };
 	draft_need(p, d, to->load);
-	for (size_t i = 0; i < at->after.n; i++)
-		need_end_of_use(p, d, at->after.v[i]);
-	if (from->meta.program_count)
-		draft_need(p, d, grace_draft(p));
-	*LIST_ADD(p->a, &at->after) = d;
+	need_end_of_holders(r, d, observed_object_map(from, map)->id);
+	*LIST_ADD(p->a, &release_of(r, from)->after) = d;
 	return d;
 }
 
@@ -481,7 +507,7 @@ static struct draft *map_sync(struct removal *r, const struct copier *to, const 
 	for (size_t i = 0; to->age < UINT8_MAX && i < from->meta.map_count; i++)
 		if (str_eq(from->meta.maps[i].name, m->name))
 			older = map_sync(r, &before, &from->meta.maps[i], ret_stays);
-	if (*ret_stays || !is_leaving(r, from) ||
+	if (*ret_stays || !holders_are_leaving(r, observed_object_map(from, m->name)->id) ||
 	    lookup_failure(r->p, key,
 			   arena_printf(r->p->a, "%s to %s", from->version, to->version))) {
 		release_of(r, from)->needed = true;
