@@ -122,6 +122,17 @@ static void explain_files(const json_t *status, struct strbuf *out)
 	}
 }
 
+static void explain_failures(const json_t *status, struct strbuf *out)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "failures"), i, row)
+		strbuf_addf(out, "  %s failed: %s\n",
+			    json_string_value(json_object_get(row, "subject")),
+			    json_string_value(json_object_get(row, "message")));
+}
+
 static void explain_all(const struct cli *c)
 {
 	cleanup(varlink_client_freep) struct varlink_client *client = NULL;
@@ -137,6 +148,7 @@ static void explain_all(const struct cli *c)
 	explain(c, status, "objects", "object", &why);
 	explain(c, status, "shares", "share", &why);
 	explain_sets(c, status, &why);
+	explain_failures(status, &why);
 	if (json_array_size(json_object_get(status, "held")))
 		strbuf_add(&why, "  removals wait for 'bpfsharectl confirm'\n");
 	cli_print_note(&why);

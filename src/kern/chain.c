@@ -386,12 +386,13 @@ static int members_id(const struct kern_context *c, struct arena *a, uint32_t id
 }
 
 static int still_used(const struct kern_context *c, struct arena *a, uint32_t id, int fd,
-		      struct error *e)
+		      const char **ret_reason, struct error *e)
 {
 	int r = pin_put(fd, chain_pin(c, a, id, LAYOUT_DISPATCHER), e);
 
 	if (r < 0)
 		return r;
+	*ret_reason = RESULT_CHAIN_STILL_USED;
 	return error_set(
 		e, -EBUSY,
 		"dispatcher %u is still in use outside of what bpfshare sees: by an "
@@ -402,7 +403,7 @@ static int still_used(const struct kern_context *c, struct arena *a, uint32_t id
 
 /* Takes the dispatcher's pin away if that makes the kernel free it, else leaves it as it was. */
 static int dispatcher_release(const struct kern_context *c, struct arena *a, uint32_t id,
-			      struct error *e)
+			      const char **ret_reason, struct error *e)
 {
 	cleanup(closep) int fd = -1;
 	uint32_t array;
@@ -419,12 +420,13 @@ static int dispatcher_release(const struct kern_context *c, struct arena *a, uin
 		r = dispatcher_stays(id, e);
 	if (r > 0)
 		r = dispatcher_find(a, id, array, &fd, e);
-	return r <= 0 ? r : still_used(c, a, id, fd, e);
+	return r <= 0 ? r : still_used(c, a, id, fd, ret_reason, e);
 }
 
 void chain_remove(const struct kern_context *c, struct arena *a, const struct op *op,
 		  struct op_result *ret)
 {
+	const char *reason = "RemoveFailed";
 	uint32_t id = op->chain.id;
 	int r;
 
@@ -434,9 +436,9 @@ void chain_remove(const struct kern_context *c, struct arena *a, const struct op
 		return;
 	}
 	if (r == 0)
-		r = dispatcher_release(c, a, id, &ret->error);
+		r = dispatcher_release(c, a, id, &reason, &ret->error);
 	if (r < 0) {
-		fail(ret, r, r == -EBUSY ? "ChainStillUsed" : "RemoveFailed");
+		fail(ret, r, reason);
 		return;
 	}
 	r = pin_directory_remove(a, chain_directory(c, a, id), &ret->error);

@@ -550,7 +550,7 @@ void libxdp_chain_remove(const struct kern_context *c, struct arena *a, const st
 			"interface in another network namespace, a link or an open descriptor; it "
 			"is kept until that ends",
 			id);
-		result_fail_as(ret, -EBUSY, "ChainStillUsed");
+		result_fail_as(ret, -EBUSY, RESULT_CHAIN_STILL_USED);
 	} else if (r < 0) {
 		result_fail_as(ret, r, "RemoveFailed");
 	} else {

@@ -240,10 +240,10 @@ static int pin_all(struct loading *l, const char *directory, struct error *e)
 	return r < 0 ? r : pin_meta(l, directory, e);
 }
 
-/* The instance's directory goes with its last version. */
+/* The instance's directory goes with its last version; without one (".../") it is alone. */
 static int remove_version(struct arena *a, const char *directory, struct error *e)
 {
-	int r = pin_directory_remove(a, directory, e);
+	int r = str_ends(directory, "/") ? 0 : pin_directory_remove(a, directory, e);
 	const char *parent =
 		arena_strndup(a, directory, (size_t)(strrchr(directory, '/') - directory));
 

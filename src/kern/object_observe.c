@@ -136,6 +136,15 @@ struct reader {
 	LIST(struct observed_object) list;
 };
 
+/*
+ * What is left when a removal, or a load, stopped between the directory of the instance and that of the version:
+ * a version without a name, which the plan removes like any other that is unfinished.
+ */
+static void add_empty(struct reader *r, const char *instance)
+{
+	*LIST_ADD(r->a, &r->list) = (struct observed_object){ .instance = instance, .version = "" };
+}
+
 static int read_instance(struct reader *r, const char *name, const char *instance, struct error *e)
 {
 	struct object_record *record = object_record_new(r->scan, name);
@@ -145,6 +154,8 @@ static int read_instance(struct reader *r, const char *name, const char *instanc
 
 	code = pin_directory_list(r->a, arena_printf(r->a, "%s/%s", r->root, name), &versions, e);
 	object_record_reserve(record, versions.n);
+	if (code == 0 && versions.n == 0)
+		add_empty(r, instance);
 	for (size_t i = 0; code == 0 && i < versions.n; i++) {
 		const char *version = layout_unescape(r->a, versions.v[i]);
 		struct observed_object *o;

@@ -41,7 +41,7 @@ struct observed_lost {
 
 /* One directory objects/INSTANCE/VERSION, or what the kernel still holds of one. */
 struct observed_object {
-	const char *instance, *version;
+	const char *instance, *version; /* version "": the instance's directory is empty */
 	bool complete; /* meta is readable, and all that it lists is there: pinned, or among the lost */
 	bool newer; /* written by a newer layout: left alone */
 	uint32_t meta_id;

@@ -61,6 +61,10 @@ static void add_program(struct strbuf *b, const struct program_ref *p)
 
 static void add_object(struct strbuf *b, const struct op_object *o, bool with_programs)
 {
+	if (!*o->version) {
+		strbuf_addf(b, "the empty directory of object %s", o->instance);
+		return;
+	}
 	strbuf_addf(b, "object %s version ", o->instance);
 	add_hash(b, o->version);
 	if (!with_programs)

@@ -11,6 +11,12 @@ enum failure_class { /* decides when another attempt makes sense (recon/retry.h)
 		     FAILURE_CLASS_COUNT,
 };
 
+/*
+ * The one failure that leaves everything as declared: a dispatcher that somebody runs where bpfshare
+ * cannot see it is kept until that ends.
+ */
+#define RESULT_CHAIN_STILL_USED "ChainStillUsed"
+
 struct op_result {
 	int code; /* 0 or -errno */
 	enum failure_class class;

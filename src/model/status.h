@@ -117,6 +117,12 @@ struct status_held {
 	struct origin origin;
 };
 
+/* What was tried and failed, will be tried again, and is no object, attachment or share. */
+struct status_failure {
+	const char *subject; /* "chain 17", "v0/xdp" */
+	const char *reason, *message;
+};
+
 struct status_set { /* interface sets that are not `optional` count for convergence */
 	const char *name;
 	struct origin origin;
@@ -136,5 +142,7 @@ struct status {
 	struct status_share *shares;
 	struct status_set *sets;
 	struct status_held *held;
-	size_t file_count, object_count, chain_count, share_count, set_count, held_count;
+	struct status_failure *failures;
+	size_t file_count, object_count, chain_count, share_count, set_count, held_count,
+		failure_count;
 };

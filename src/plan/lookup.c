@@ -295,6 +295,23 @@ const struct failure *lookup_failure(const struct planner *p, const char *subjec
 	return f && !f->due ? f : NULL;
 }
 
+void undone_add(struct planner *p, const struct failure *f)
+{
+	for (size_t i = 0; i < p->undone.n; i++)
+		if (p->undone.v[i] == f)
+			return;
+	*LIST_ADD(p->a, &p->undone) = f;
+}
+
+const struct failure *lookup_undone(struct planner *p, const char *subject, const char *version)
+{
+	const struct failure *f = lookup_failure(p, subject, version);
+
+	if (f)
+		undone_add(p, f);
+	return f;
+}
+
 void condition_set(struct condition_status *c, enum state state, const char *reason,
 		   const char *message)
 {

@@ -110,7 +110,7 @@ static struct draft *record_draft(struct planner *p, enum op_kind kind, const ch
 	const char *version = kind == OP_NETNS_FORGET ? "forget" : "remember";
 	struct draft *d;
 
-	if (lookup_failure(p, key, version))
+	if (lookup_undone(p, key, version))
 		return NULL;
 	d = draft_add(p, kind, key);
 	d->op.version = version;

@@ -348,7 +348,8 @@ struct planner {
 	struct interface_entry *interfaces_by_name;
 	size_t interface_name_count;
 	const struct failure **failures;
-	uint32_t *live_ids; /* programs that some interface runs, sorted */
+	LIST(const struct failure *) undone; /* of what has no state of its own */
+	uint32_t *live_ids;                  /* programs that some interface runs, sorted */
 	size_t live_id_count;
 
 	struct set_state *sets;
@@ -403,6 +404,9 @@ bool program_is_live(const struct planner *p, uint32_t id);
 /* The failure of this very attempt that forbids another one now, else NULL. */
 const struct failure *lookup_failure(const struct planner *p, const char *subject,
 				     const char *version);
+/* The same for what no object, attachment or share has a state for: the status tells it by itself. */
+const struct failure *lookup_undone(struct planner *p, const char *subject, const char *version);
+void undone_add(struct planner *p, const struct failure *f);
 /* Likewise, whether its back-off has passed or not. */
 const struct failure *lookup_past_failure(const struct planner *p, const char *subject,
 					  const char *version);

@@ -229,7 +229,7 @@ static void pins_remove(struct planner *p, struct dispatcher *d, uint32_t ifinde
 	struct draft *draft;
 
 	if ((c && runs(c, d)) ||
-	    lookup_failure(p, subject, arena_printf(p->a, "chain %u", d->observed->id)))
+	    lookup_undone(p, subject, arena_printf(p->a, "chain %u", d->observed->id)))
 		return;
 	draft = pins_draft(p, OP_ROOT_UNPIN, d, name);
 	draft->op.subject = subject;

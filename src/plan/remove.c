@@ -67,7 +67,7 @@ static struct draft *link_remove(struct planner *p, const struct observed_link *
 	const char *key = arena_printf(p->a, "link %u", l->id);
 	struct draft *d;
 
-	if (lookup_failure(p, key, "remove"))
+	if (lookup_undone(p, key, "remove"))
 		return NULL;
 	d = draft_add(p, l->hook == HOOK_TC ? OP_TC_CLEAR : OP_LINK_REMOVE, key);
 	d->op.version = "remove";
@@ -189,7 +189,7 @@ static void dispatcher_remove(struct planner *p, struct dispatcher *d)
 {
 	const char *key = arena_printf(p->a, "chain %u", d->observed->id);
 
-	if (lookup_failure(p, key, "remove")) {
+	if (lookup_undone(p, key, "remove")) {
 		d->needed = true; /* someone uses it whom we do not see */
 		return;
 	}
@@ -211,7 +211,7 @@ static bool dispatcher_hand_over(struct planner *p, struct dispatcher *d)
 {
 	const char *key = arena_printf(p->a, "chain %u", d->observed->id);
 
-	if (d->observed->newer || !protocol_hands_over(d) || lookup_failure(p, key, "hand over"))
+	if (d->observed->newer || !protocol_hands_over(d) || lookup_undone(p, key, "hand over"))
 		return false;
 	d->removal = draft_add(p, OP_CHAIN_REMOVE, key);
 	d->removal->op.version = "hand over";
@@ -253,7 +253,7 @@ static void dispatchers_remove(struct removal *r)
 		d->needed |= d->observed->newer;
 		if (dispatcher_hand_over(p, d))
 			d->needed = false;
-		else if (!d->needed && !lookup_failure(p, "grace", ""))
+		else if (!d->needed && !lookup_undone(p, "grace", ""))
 			dispatcher_remove(p, d);
 		else
 			d->needed = true;
@@ -380,6 +380,12 @@ static bool is_to_be_loaded(const struct instance *i, const char *version)
 	return i && i->load && str_eq(i->load->op.object.version, version);
 }
 
+/* An empty directory of an instance takes the version that is loaded. */
+static bool is_to_be_filled(const struct instance *i, const struct observed_object *o)
+{
+	return i && i->load && !*o->version;
+}
+
 static const char *removal_version(struct planner *p, const struct observed_object *o)
 {
 	return arena_printf(p->a, "remove %s", o->version);
@@ -390,13 +396,21 @@ static const char *object_key(struct planner *p, const char *instance)
 	return arena_printf(p->a, "object %s", instance);
 }
 
+/* Nothing needs it. */
+static bool is_released(struct removal *r, const struct observed_object *o)
+{
+	const struct instance *i = lookup_instance(r->p, o->instance);
+
+	return !o->newer && !release_of(r, o)->needed && !is_to_be_loaded(i, o->version) &&
+	       !is_to_be_filled(i, o);
+}
+
+/* Nothing needs it, and its removal has not just failed. */
 static bool is_leaving(struct removal *r, const struct observed_object *o)
 {
 	struct planner *p = r->p;
 
-	return !o->newer && !release_of(r, o)->needed &&
-	       !is_to_be_loaded(lookup_instance(p, o->instance), o->version) &&
-	       !lookup_failure(p, "grace", "") &&
+	return is_released(r, o) && !lookup_failure(p, "grace", "") &&
 	       !lookup_failure(p, object_key(p, o->instance), removal_version(p, o));
 }
 
@@ -571,7 +585,8 @@ static void object_remove(struct removal *r, const struct observed_object *o)
 	struct draft *d;
 	bool declared;
 
-	if (!is_leaving(r, o))
+	if (!is_released(r, o) || lookup_undone(p, "grace", "") ||
+	    lookup_undone(p, object_key(p, o->instance), removal_version(p, o)))
 		return;
 	d = draft_add(p, OP_OBJECT_REMOVE, object_key(p, o->instance));
 	d->op.version = removal_version(p, o);

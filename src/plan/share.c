@@ -427,7 +427,7 @@ static void mount_remove(struct planner *p, const struct observed_mount *m, cons
 	struct draft *d;
 
 	if (m->covered || may_be_orphaned(p, m) || (p->keep_removed && !declared) ||
-	    lookup_failure(p, subject, "unmount")) {
+	    lookup_undone(p, subject, "unmount")) {
 		set_fates(p, m, NULL);
 		return;
 	}

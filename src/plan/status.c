@@ -424,6 +424,40 @@ static void status_held(struct planner *p, struct status *s, const struct plan *
 						   plan->held[i].origin };
 }
 
+/* Whether one of its attachments tells it. */
+static bool is_told(const struct chain *c, const struct failure *f)
+{
+	for (size_t i = 0; i < c->attachments.n; i++)
+		if (str_eq(c->attachments.v[i]->condition.reason, f->reason))
+			return true;
+	return false;
+}
+
+/* A chain that could not be changed, while all that it should have is running: something else is, too. */
+static void undone_add_chain(struct planner *p, const struct chain *c)
+{
+	const struct failure *f = c->failure ? c->failure : c->pins_failure;
+
+	if (f && !is_told(c, f))
+		undone_add(p, f);
+}
+
+static void status_failures(struct planner *p, struct status *s)
+{
+	for (size_t i = 0; i < p->observed->interface_count; i++)
+		undone_add_chain(p, &p->chains[i]);
+	for (size_t i = 0; i < p->tc_chain_count; i++)
+		undone_add_chain(p, &p->tc_chains[i].chain);
+	s->failures = arena_calloc(p->a, p->undone.n, sizeof(*s->failures));
+	for (size_t i = 0; i < p->undone.n; i++) {
+		const struct failure *f = p->undone.v[i];
+
+		if (!str_eq(f->reason, RESULT_CHAIN_STILL_USED))
+			s->failures[s->failure_count++] =
+				(struct status_failure){ f->subject, f->reason, f->message };
+	}
+}
+
 static bool is_converged(const struct status *s, const struct plan *plan)
 {
 	for (size_t i = 0; i < s->file_count; i++)
@@ -433,8 +467,9 @@ static bool is_converged(const struct status *s, const struct plan *plan)
 		if (s->sets[i].condition.state == STATE_FAILED ||
 		    (!s->sets[i].optional && !s->sets[i].matches))
 			return false;
-	return !plan->op_count && !plan->held_count && !s->summary[STATE_PENDING] &&
-	       !s->summary[STATE_BLOCKED] && !s->summary[STATE_FAILED];
+	return !plan->op_count && !plan->held_count && !s->failure_count &&
+	       !s->summary[STATE_PENDING] && !s->summary[STATE_BLOCKED] &&
+	       !s->summary[STATE_FAILED];
 }
 
 struct status *status_build(struct planner *p, const struct plan *plan)
@@ -449,6 +484,7 @@ struct status *status_build(struct planner *p, const struct plan *plan)
 	status_shares(p, s);
 	status_sets(p, s);
 	status_held(p, s, plan);
+	status_failures(p, s);
 	s->converged = is_converged(s, plan);
 	return s;
 }

@@ -282,6 +282,19 @@ static void render_held(const json_t *list, struct strbuf *out)
 		strbuf_addf(out, "  %s: %s\n", get_text(h, "key"), get_text(h, "reason"));
 }
 
+static void render_failures(const json_t *list, struct strbuf *out)
+{
+	const json_t *f;
+	size_t i, n = json_array_size(list);
+
+	if (n)
+		strbuf_addf(out, "\n%zu operation%s failed and will be tried again:\n", n,
+			    n == 1 ? "" : "s");
+	json_array_foreach(list, i, f)
+		strbuf_addf(out, "  %s: %s: %s\n", get_text(f, "subject"), get_text(f, "reason"),
+			    get_text(f, "message"));
+}
+
 static void render_headline(const json_t *status, struct strbuf *out)
 {
 	const json_t *summary = json_object_get(status, "summary"), *daemon;
@@ -318,6 +331,7 @@ void render_status(const json_t *status, struct strbuf *out)
 	render_sets(json_object_get(status, "interfaces"), out);
 	render_files(json_object_get(status, "files"), out);
 	render_held(json_object_get(status, "held"), out);
+	render_failures(json_object_get(status, "failures"), out);
 }
 
 /* --- show ----------------------------------------------------------------- */

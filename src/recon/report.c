@@ -276,6 +276,16 @@ static json_t *held_json(const struct status_held *h)
 	return j;
 }
 
+static json_t *failure_json(const struct status_failure *f)
+{
+	json_t *j = json_object();
+
+	set(j, "subject", text(f->subject));
+	set(j, "reason", text(f->reason));
+	set(j, "message", text(f->message));
+	return j;
+}
+
 /* "fwd" also selects its instances "fwd@eth0". */
 static bool is_selected(const char *name, const char *const *names, size_t n)
 {
@@ -324,6 +334,15 @@ static json_t *held_list_json(const struct status *s)
 	return list;
 }
 
+static json_t *failures_json(const struct status *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < s->failure_count; i++)
+		(void)json_array_append_new(list, failure_json(&s->failures[i]));
+	return list;
+}
+
 json_t *report_status(const struct status *s, const char *const *names, size_t n)
 {
 	cleanup(arena_freep) struct arena *a = arena_new();
@@ -350,6 +369,7 @@ json_t *report_status(const struct status *s, const char *const *names, size_t n
 	set(j, "shares", shares);
 	set(j, "interfaces", sets);
 	set(j, "held", held_list_json(s));
+	set(j, "failures", failures_json(s));
 	return j;
 }
 

@@ -301,8 +301,8 @@ static void chain_remove(struct kern_fake *k, const struct op *op, struct op_res
 	if (is_draining(k, c->id))
 		fake_violation(k, "%s: no grace period since it ran", describe(k, op));
 	if (is_elsewhere(k, c->id)) {
-		fake_refuse(ret, -EBUSY, FAILURE_FOREIGN, "ChainStillUsed", "chain %u is in use",
-			    c->id);
+		fake_refuse(ret, -EBUSY, FAILURE_FOREIGN, RESULT_CHAIN_STILL_USED,
+			    "chain %u is in use", c->id);
 		return;
 	}
 	c->has_meta = false;

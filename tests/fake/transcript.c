@@ -117,6 +117,9 @@ void transcript_status(struct strbuf *out, struct arena *a, const struct status 
 			    s->sets[i].matches, s->sets[i].optional ? "" : ", needed");
 		add_condition(out, &s->sets[i].condition);
 	}
+	for (size_t i = 0; i < s->failure_count; i++)
+		strbuf_addf(out, "  failed, %s: %s: %s\n", s->failures[i].subject,
+			    s->failures[i].reason, s->failures[i].message);
 }
 
 static size_t hash_length(const char *s)

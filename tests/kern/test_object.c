@@ -452,6 +452,22 @@ static void an_unfinished_object_can_be_removed(void **state)
 	assert_false(exists(below("objects/a")));
 }
 
+static void an_empty_directory_is_observed_and_removed(void **state)
+{
+	struct op op = { .kind = OP_OBJECT_REMOVE, .object = { .instance = "a", .version = "" } };
+
+	(void)state;
+	assert_int_equal(mkdir(below("objects/a"), 0700), 0);
+	assert_non_null(find("a", ""));
+	assert_false(find("a", "")->complete);
+	apply_fine(&op);
+	assert_false(exists(below("objects/a")));
+	load_member("a", 1, XDP_PASS);
+	assert_null(find("a", ""));
+	apply_fine(&op); /* it was filled since */
+	assert_true(find("a", "v")->complete);
+}
+
 /* Where freplace works, tests/kern/test_libxdp.c has the rest. */
 static void a_kernel_without_freplace_is_told(void **state)
 {
@@ -499,6 +515,7 @@ int main(void)
 		FIXTURE_TEST(too_much_metadata_is_refused),
 		FIXTURE_TEST(two_versions_go_one_by_one),
 		FIXTURE_TEST(an_unfinished_object_can_be_removed),
+		FIXTURE_TEST(an_empty_directory_is_observed_and_removed),
 		FIXTURE_TEST(a_kernel_without_freplace_is_told),
 	};
 

@@ -345,6 +345,29 @@ static void newer_layout_is_never_touched(void **state)
 	assert_int_equal(plan_over(f, &o)->op_count, 0);
 }
 
+static void an_empty_directory_of_an_instance_goes_unless_it_is_to_be_filled(void **state)
+{
+	struct observed_object object = { .instance = "a", .version = "" };
+	struct observed o = { .bpffs_mounted = true,
+			      .directory_ready = true,
+			      .objects = &object,
+			      .object_count = 1 };
+	struct fixture *f = *state;
+	struct plan *plan;
+
+	declare(f, "objects: {a: {file: a.o, programs: {p: {}}}}");
+	plan = plan_over(f, &o);
+	assert_int_equal(plan->op_count, 1);
+	assert_int_equal(plan->ops[0].kind, OP_OBJECT_LOAD);
+	declare(f, "{}");
+	plan = plan_over(f, &o);
+	assert_int_equal(plan->op_count, 1);
+	assert_int_equal(plan->ops[0].kind, OP_OBJECT_REMOVE);
+	assert_false(plan->ops[0].removes);
+	assert_string_equal(op_format(f->a, &plan->ops[0]),
+			    "remove the empty directory of object a: no file declares it any more");
+}
+
 static void a_newer_version_of_the_same_name_is_not_overwritten(void **state)
 {
 	struct observed_object object = { .instance = "a", .newer = true };
@@ -570,6 +593,7 @@ int main(void)
 		with_fixture(version_depends_on_what_is_loaded_only),
 		with_fixture(programs_of_a_filled_array_are_loaded_too),
 		with_fixture(newer_layout_is_never_touched),
+		with_fixture(an_empty_directory_of_an_instance_goes_unless_it_is_to_be_filled),
 		with_fixture(a_newer_version_of_the_same_name_is_not_overwritten),
 		with_fixture(two_roots_in_two_modes_are_foreign),
 		with_fixture(failure_class_decides_the_state),
