@@ -40,13 +40,12 @@ crashtool() {
 
 # crash_setup: interfaces, stream and settings for all scenarios.
 crash_setup() {
-	mapfile -t crash_options < <(daemon_options)
 	crash_arrived=0 crash_sent=0
 	rm -f "$conf"/*
 	interface v0 p0
 	interface v1 p1
 	: >"$work/created"
-	mkdir "$work/stream"
+	mkdir "$work/stream" "$work/empty"
 	mkfifo "$work/stream/in" "$work/stream/out"
 	crashtool stream v0 p0 "/proc/$peer_pid/ns/net" <"$work/stream/in" >"$work/stream/out" &
 	exec 7>"$work/stream/in" 8<"$work/stream/out"
@@ -54,8 +53,10 @@ crash_setup() {
 
 # crash_run [ARGUMENT OF crashtool...]: one reconciliation; its words are in $work/output.
 crash_run() {
+	local options
+	mapfile -t options < <(daemon_options)
 	crashtool run -c "$work/created" "$@" -- \
-		"$builddir/bpfshared" "${crash_options[@]}" --once >"$work/output" 2>&1
+		"$builddir/bpfshared" "${options[@]}" --once >"$work/output" 2>&1
 }
 
 # crash_configure DIRECTORY: its files become the configuration.
@@ -64,10 +65,14 @@ crash_configure() {
 	cp "$1"/* "$conf/" 2>/dev/null || [ -z "$(ls "$1")" ]
 }
 
+# crash_clear: nothing is declared.
+crash_clear() {
+	crash_configure "$work/empty"
+	crash_run
+}
+
 crash_state() {
-	local directories=("$run" "$state" "$work/fs")
-	[ ! -e "$work/other" ] || directories+=("$work/other")
-	crashtool state "$work/created" "${directories[@]}" |
+	crashtool state "$work/created" "$run" "$state" "${bpffs%/*}" |
 		sed "s|$work||g"
 	! type -t crash_more_state >/dev/null || crash_more_state
 }
@@ -102,9 +107,10 @@ crash_stream_stop() { # sets crash_sent and crash_arrived
 
 # The start of a scenario's iteration: configuration A, undisturbed.
 crash_to_a() {
+	! type -t "${crash_name}_reset" >/dev/null || "${crash_name}_reset"
+	[ "$crash_name" != first_start ] || return 0
 	crash_configure "$work/a"
-	crash_run || return 1
-	! type -t crash_after_a >/dev/null || crash_after_a
+	crash_run
 }
 
 crash_entry_key=200000000a010203 # a /32 of block_list.bpf.c
@@ -248,8 +254,10 @@ sleep_until_settled() {
 	done
 }
 
-# scenario NAME COUNTERS [keeps-entry]: functions NAME_a and NAME_b write the configurations into $conf.
-# COUNTERS are maps (OBJECT/MAP) in which members of both count every packet.
+# scenario NAME COUNTERS [entry]: functions NAME_a and NAME_b write the configurations into $conf; NAME_begin
+# and NAME_end are for the scenario, NAME_reset is called before each A, all three if they exist.
+# COUNTERS are maps (OBJECT/MAP) in which members of both count every packet; with `entry` both have the object
+# `list`, whose table is to keep what is put into it.
 scenario() {
 	local name=$1 conf_dir=$conf first point action total kills=0 errors=0 points=0
 	[ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " = *" $name "* ]] || return 0
@@ -261,6 +269,8 @@ scenario() {
 		"${name}_$side"
 		conf=$conf_dir
 	done
+	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
+	! type -t "${name}_begin" >/dev/null || "${name}_begin"
 	if ! crash_reference; then
 		not_ok "$name: undisturbed"
 		diag <"$work/output"
