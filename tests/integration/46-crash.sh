@@ -61,6 +61,7 @@ first_start_a() { :; }
 first_start_b() { restart_a; }
 first_start_begin() {
 	run=$work/first/run state=$work/first/state bpffs=$work/first/fs/bpfshare
+	mapfile -t crash_options < <(daemon_options)
 	first_start_reset
 }
 first_start_reset() {
@@ -76,6 +77,7 @@ first_start_end() {
 	first_start_reset
 	rm -rf "$work/first"
 	run=$work/run state=$work/state bpffs=$work/fs/bpfshare
+	mapfile -t crash_options < <(daemon_options)
 }
 scenario first_start ""
 
@@ -186,7 +188,7 @@ scenario share_removed "m1/packets m2/packets" entry
 share_changed_a() { restart_a; }
 share_changed_b() {
 	base
-	share "m1/packets, m2/packets, {map: list/dropped, access: rw}" 4202
+	share "m1/packets, {map: m2/packets, as: second}, {map: list/dropped, access: rw}" 4202
 }
 scenario share_changed "m1/packets m2/packets" entry
 
@@ -280,7 +282,7 @@ clsact_b() {
 	tc_add_b
 	set_of_all "tc: {mechanism: clsact}"
 }
-crash_more_state() {
+clsact_state() {
 	tc filter show dev v0 ingress 2>/dev/null | sed 's/ id [0-9]*//; s/ tag [0-9a-f]*//'
 	tc qdisc show dev v0
 }
@@ -288,13 +290,16 @@ scenario clsact "m1/packets m2/packets"
 
 to_clsact_a() { tc_add_a; }
 to_clsact_b() { clsact_a; }
+to_clsact_state() { clsact_state; }
 scenario to_clsact "m1/packets m2/packets"
 to_tcx_a() { clsact_b; }
 to_tcx_b() { tc_add_b; }
+to_tcx_state() { clsact_state; }
 scenario to_tcx "m1/packets m2/packets m3/packets"
 
 tc_all_a() { clsact_a; }
 tc_all_b() { :; }
+tc_all_state() { clsact_state; }
 scenario tc_all ""
 
 crash_finish

@@ -40,6 +40,7 @@ crashtool() {
 
 # crash_setup: interfaces, stream and settings for all scenarios.
 crash_setup() {
+	mapfile -t crash_options < <(daemon_options)
 	crash_arrived=0 crash_sent=0
 	rm -f "$conf"/*
 	interface v0 p0
@@ -53,16 +54,19 @@ crash_setup() {
 
 # crash_run [ARGUMENT OF crashtool...]: one reconciliation; its words are in $work/output.
 crash_run() {
-	local options
-	mapfile -t options < <(daemon_options)
 	crashtool run -c "$work/created" "$@" -- \
-		"$builddir/bpfshared" "${options[@]}" --once >"$work/output" 2>&1
+		"$builddir/bpfshared" "${crash_options[@]}" --once >"$work/output" 2>&1
 }
 
 # crash_configure DIRECTORY: its files become the configuration.
 crash_configure() {
-	rm -f "$conf"/*
-	cp "$1"/* "$conf/" 2>/dev/null || [ -z "$(ls "$1")" ]
+	local file old=() new=()
+	for file in "$1"/*; do [ ! -e "$file" ] || new+=("$file"); done
+	for file in "$conf"/*; do
+		[ ! -e "$file" ] || [ -e "$1/${file##*/}" ] || old+=("$file")
+	done
+	[ ${#old[@]} = 0 ] || rm "${old[@]}"
+	[ ${#new[@]} = 0 ] || cp "${new[@]}" "$conf/"
 }
 
 # crash_clear: nothing is declared.
@@ -72,28 +76,34 @@ crash_clear() {
 }
 
 crash_state() {
-	crashtool state "$work/created" "$run" "$state" "${bpffs%/*}" |
-		sed "s|$work||g"
-	! type -t crash_more_state >/dev/null || crash_more_state
+	crashtool state "$work/created" "$work" "$run" "$state" "${bpffs%/*}"
+	! type -t "${crash_name}_state" >/dev/null || "${crash_name}_state"
 }
 
 # crash_is STATE [WITHOUT]: equal but for lines with this word. Programs and maps go a grace period after
 # their last user, so this is to be tried for a while.
 crash_is() {
-	crash_state >"$work/now"
+	crash_now=$(crash_state)
 	if [ -n "${2:-}" ]; then
-		diff <(grep -v "$2" "$1") <(grep -v "$2" "$work/now")
+		[ "$(grep -v "$2" <<<"$1")" = "$(grep -v "$2" <<<"$crash_now")" ]
 	else
-		cmp -s "$1" "$work/now"
+		[ "$1" = "$crash_now" ]
 	fi
 }
 
-# crash_counts: what each counter of the scenario says, and the stream's.
+crash_becomes() {
+	until_true 3 crash_is "$@"
+}
+
+# crash_counts: what the counters of the scenario say, into the array crash_counted.
 crash_counts() {
-	local counter
+	local counter pin pins=()
 	for counter in $crash_counters; do
-		tool get "$(object_dir "${counter%/*}")/maps/${counter#*/}" 00000000 0 8
+		pin=("$bpffs/objects/${counter%/*}"/*/"maps/${counter#*/}")
+		pins+=("${pin[0]}")
 	done
+	crash_counted=()
+	[ ${#pins[@]} = 0 ] || mapfile -t crash_counted < <(crashtool counts "${pins[@]}")
 }
 
 crash_stream_go() {
@@ -130,7 +140,7 @@ crash_say() {
 }
 
 crash_difference() {
-	diff "$work/state.b" "$work/now" | head -n 12
+	diff <(echo "$crash_state_b") <(echo "$crash_now") | head -n 12
 }
 
 # crash_check_output ACTION STATUS: of the disturbed run.
@@ -142,7 +152,7 @@ crash_check_output() {
 	*:0)
 		# A store that cannot be written is told and holds nothing up; the last good version is older then.
 		! grep -q "kept in memory only" "$work/output" || without="/state/"
-		until_true 3 crash_is "$work/state.b" "$without" ||
+		crash_becomes "$crash_state_b" "$without" ||
 			crash_say "it says that it converged, but:" "$(crash_difference)"
 		;;
 	*:1)
@@ -153,12 +163,11 @@ crash_check_output() {
 	esac
 }
 
-# crash_check_stream BEFORE: counters and arrivals from there on must have grown alike.
+# crash_check_stream BEFORE...: counters and arrivals from there on must have grown alike.
 crash_check_stream() {
-	local before now arrived=$((crash_arrived - crash_arrived_before)) i
-	# shellcheck disable=SC2206
-	before=($1)
-	mapfile -t now < <(crash_counts)
+	local before=("$@") now arrived=$((crash_arrived - crash_arrived_before)) i
+	crash_counts
+	now=("${crash_counted[@]}")
 	[ $arrived -gt 0 ] || crash_say "no packet arrived"
 	for ((i = 0; i < ${#before[@]}; i++)); do
 		[ $((now[i] - before[i])) = $arrived ] ||
@@ -168,7 +177,7 @@ crash_check_stream() {
 
 # crash_point POINT ACTION: one iteration.
 crash_point() {
-	local point=$1 action=$2 counts status
+	local point=$1 action=$2 counts status list
 	crash_fault='' crash_number=$((crash_number + 1))
 	: >"$work/fault"
 	if ! crash_to_a; then
@@ -178,20 +187,22 @@ crash_point() {
 	fi
 	[ -z "$crash_entry_kept" ] || crash_entry_write $crash_number
 	crash_arrived_before=$crash_arrived
-	counts=$(crash_counts)
+	crash_counts
+	counts=("${crash_counted[@]}")
 	[ -z "$crash_counters" ] || crash_stream_go
 	crash_configure "$work/b"
 	crash_run -o "$work/list" -n "$point" "$action"
 	status=$?
-	cp "$work/output" "$work/output.disturbed"
-	grep -q '#' "$work/list" || crash_say "the point was not reached"
+	list=$(<"$work/list")
+	[[ $list = *'#'* ]] || crash_say "the point was not reached"
 	crash_check_output "$action" $status
+	crash_output=$(<"$work/output")
 	crash_run || crash_say "the next start does not converge: exit status $?" "$(cat "$work/output")"
 	if [ -n "$crash_counters" ]; then
 		crash_stream_stop
-		crash_check_stream "$counts"
+		crash_check_stream "${counts[@]}"
 	fi
-	until_true 3 crash_is "$work/state.b" ||
+	crash_becomes "$crash_state_b" ||
 		crash_say "it is not as it should be:" "$(crash_difference)"
 	if [ -n "$crash_entry_kept" ]; then
 		[ "$(crash_entry)" = "$(tool_number $crash_number)" ] ||
@@ -214,7 +225,7 @@ crash_report() { # POINT ACTION
 		echo "$crash_name, point $1 ($(sed -n "$1p" "$work/list")), $2:"
 		cat "$work/fault"
 		echo "what the disturbed run said:"
-		sed '/^generation/,$d' "$work/output.disturbed"
+		sed '/^generation/,$d' <<<"${crash_output:-}"
 	} | diag
 }
 
@@ -239,18 +250,18 @@ crash_reference() {
 		crash_run -o "$work/list.b" || return 1
 	done
 	crash_run -o "$work/list.idle" || return 1
-	sleep_until_settled
-	cp "$work/now" "$work/state.b"
+	crash_settle
+	crash_state_b=$crash_now
 }
 
 # What went is gone when the state is the same for a while.
-sleep_until_settled() {
-	local same=0
-	crash_state >"$work/now"
+crash_settle() {
+	local same=0 before
+	crash_now=$(crash_state)
 	while [ $same -lt 5 ]; do
-		cp "$work/now" "$work/before"
-		sleep 0.05
-		if crash_is "$work/before"; then same=$((same + 1)); else same=0; fi
+		before=$crash_now
+		sleep 0.03
+		if crash_is "$before"; then same=$((same + 1)); else same=0; fi
 	done
 }
 
@@ -271,6 +282,7 @@ scenario() {
 	done
 	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
 	! type -t "${name}_begin" >/dev/null || "${name}_begin"
+	mapfile -t crash_options < <(daemon_options)
 	if ! crash_reference; then
 		not_ok "$name: undisturbed"
 		diag <"$work/output"

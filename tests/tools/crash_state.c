@@ -68,6 +68,7 @@ static struct {
 	struct created *created;
 	size_t created_count;
 	struct lines lines;
+	const char *base; /* left out at the front of each path */
 } state;
 
 static void *must(void *p)
@@ -94,14 +95,15 @@ __attribute__((format(printf, 1, 2))) static void line(const char *fmt, ...)
 /* "chains/4711/meta" -> "chains/#/meta", "links/5@name", "dispatch-3-4711": numbers between delimiters. */
 static char *without_numbers(const char *path)
 {
+	size_t base = strlen(state.base);
 	char *s = must(strdup(path)), *to = s;
 
-	for (const char *p = path; *p;) {
+	for (const char *p = strncmp(path, state.base, base) ? path : path + base; *p;) {
 		size_t n = strspn(p, "0123456789");
-		bool before = p == path || strchr("/-@", p[-1]);
+		bool before = p > path && strchr("/-@", p[-1]);
 		bool after = p[n] == '\0' || strchr("/-@", p[n]);
 
-		if (n && before && after && strncmp(path, "/proc", 5) != 0) {
+		if (n && before && after) {
 			*to++ = '#';
 			p += n;
 		} else {
@@ -370,15 +372,17 @@ static bool is_below(const char *path, char **directories)
 static void show_mounts(char **directories)
 {
 	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char text[4096], point[2048], options[512], rest[1024];
+	char text[4096], point[2048], options[512], rest[1024], *shown;
 
 	while (f && fgets(text, sizeof(text), f)) {
 		if (sscanf(text, "%*d %*d %*s %*s %2047s %511s %1023[^\n]", point, options, rest) !=
 			    3 ||
 		    !is_below(point, directories))
 			continue;
-		line("mount %s %s %s%s", point, options, strstr(rest, "shared:") ? "shared " : "",
+		shown = without_numbers(point);
+		line("mount %s %s %s%s", shown, options, strstr(rest, "shared:") ? "shared " : "",
 		     strstr(rest, "- "));
+		free(shown);
 	}
 	if (f)
 		fclose(f);
@@ -439,9 +443,44 @@ static int show_created(const char *path)
 	return -1;
 }
 
-int crash_state(const char *created_path, char **directories)
+/* The sum of all that a per-CPU array of one number holds. */
+static int count(const char *path, uint64_t *ret)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, read_only, .file_flags = BPF_F_RDONLY);
+	size_t cpus = (size_t)libbpf_num_possible_cpus();
+	uint64_t *values = must(calloc(cpus, sizeof(*values)));
+	int fd = bpf_obj_get_opts(path, &read_only), r;
+	uint32_t key = 0;
+
+	*ret = 0;
+	r = fd < 0 ? -1 : bpf_map_lookup_elem(fd, &key, values);
+	for (size_t i = 0; r == 0 && i < cpus; i++)
+		*ret += values[i];
+	if (fd >= 0)
+		close(fd);
+	free(values);
+	return r;
+}
+
+int crash_counts(char **pins)
+{
+	uint64_t sum;
+
+	for (; *pins; pins++) {
+		if (count(*pins, &sum) < 0) {
+			fprintf(stderr, "crashtool: %s: %s\n", *pins, strerror(errno));
+			return 1;
+		}
+		printf("%llu\n", (unsigned long long)sum);
+	}
+	return 0;
+}
+
+int crash_state(const char *created_path, const char *base, char **directories)
 {
 	int r;
+
+	state.base = base;
 
 	libbpf_set_print(NULL);
 	if (created_read(created_path) < 0)

@@ -11,7 +11,8 @@
  *   crashtool run -s CONTROL [-o LIST] [-c CREATED] -- COMMAND...
  *       for a command that does not end: each SIGUSR1 reads "POINT ACTION" from CONTROL, starts
  *       counting and LIST anew and then removes CONTROL. SIGTERM is handed on.
- *   crashtool state CREATED DIRECTORY...          see crash_state.c
+ *   crashtool state CREATED BASE DIRECTORY...     see crash_state.c
+ *   crashtool counts PIN...                       likewise
  *   crashtool stream INTERFACE SENDER NETNS       see crash_stream.c
  *
  * CREATED collects the ids of all programs, maps and links that the command made, for `state`.
@@ -660,7 +661,8 @@ int crashtool_usage(void)
 {
 	fprintf(stderr,
 		"usage: crashtool run [-o LIST] [-c CREATED] [-n POINT ACTION | -s CONTROL] -- COMMAND...\n"
-		"       crashtool state CREATED DIRECTORY...\n"
+		"       crashtool state CREATED BASE DIRECTORY...\n"
+		"       crashtool counts PIN...\n"
 		"       crashtool stream INTERFACE SENDER NETNS\n");
 	return 2;
 }
@@ -669,8 +671,10 @@ int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "run"))
 		return cmd_run(argc, argv);
-	if (argc > 3 && !strcmp(argv[1], "state"))
-		return crash_state(argv[2], argv + 3);
+	if (argc > 4 && !strcmp(argv[1], "state"))
+		return crash_state(argv[2], argv[3], argv + 4);
+	if (argc > 2 && !strcmp(argv[1], "counts"))
+		return crash_counts(argv + 2);
 	if (argc == 5 && !strcmp(argv[1], "stream"))
 		return crash_stream(argv[2], argv[3], argv[4]);
 	return crashtool_usage();

@@ -4,8 +4,14 @@
 
 int crashtool_usage(void);
 
-/* What is there, without the numbers that differ between runs, on standard output. directories ends with NULL. */
-int crash_state(const char *created_path, char **directories);
+/*
+ * What is there, without the numbers that differ between runs and without base in front of paths, on
+ * standard output. directories ends with NULL.
+ */
+int crash_state(const char *created_path, const char *base, char **directories);
+
+/* The number that each of these per-CPU arrays holds, one in a line. pins ends with NULL. */
+int crash_counts(char **pins);
 
 /* Sends and counts by commands on standard input, until that ends. */
 int crash_stream(const char *interface, const char *sender, const char *netns);
