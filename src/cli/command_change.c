@@ -47,21 +47,44 @@ int command_reload(struct cli *c)
 	return r;
 }
 
+static void say_confirmed(const json_t *answer, const json_t *held)
+{
+	json_int_t n = json_integer_value(json_object_get(answer, "confirmed"));
+	cleanup(strbuf_done) struct strbuf text = { 0 };
+	const json_t *h;
+	size_t i;
+
+	if (!n) {
+		(void)puts("nothing was waiting to be confirmed");
+		return;
+	}
+	strbuf_addf(&text, "confirmed %lld operation%s\n", (long long)n, n == 1 ? "" : "s");
+	json_array_foreach(held, i, h)
+		strbuf_addf(&text, "  %s: %s\n", json_string_value(json_object_get(h, "key")),
+			    json_string_value(json_object_get(h, "reason")));
+	cli_print_text(&text);
+}
+
+/*
+ * A confirmation is for what the operator was shown. Without a token that is what is read and printed
+ * here, and the daemon is told which it was.
+ */
 int command_confirm(struct cli *c)
 {
-	json_t *answer = NULL;
-	json_int_t held;
-	int r = change(c, "Confirm", NULL, &answer);
+	json_t *answer = NULL, *shown = NULL, *status = NULL;
+	const char *token = c->argument_count ? c->arguments[0] : NULL;
+	int r = ask(c, ASK_STATUS, "GetStatus", NULL, &shown);
 
-	if (r == 0 && !c->json) {
-		held = json_integer_value(json_object_get(answer, "confirmed"));
-		if (held)
-			(void)printf("confirmed %lld operation%s\n", (long long)held,
-				     held == 1 ? "" : "s");
-		else
-			(void)puts("nothing was waiting to be confirmed");
-	}
+	if (r != 0)
+		return r;
+	status = json_object_get(shown, "status");
+	if (!token)
+		token = json_string_value(json_object_get(status, "confirmation"));
+	r = change(c, "Confirm", token ? json_pack("{s:s}", "token", token) : NULL, &answer);
+	if (r == 0 && !c->json)
+		say_confirmed(answer, json_object_get(status, "held"));
 	json_decref(answer);
+	json_decref(shown);
 	return r;
 }
 

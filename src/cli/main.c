@@ -100,8 +100,11 @@ static const struct command {
 	  command_wait, OF(OPTION_TIMEOUT) | OF(OPTION_GENERATION) | OF(OPTION_READY), 0, 0 },
 	{ "reload", "", "read all files again and retry what failed, now",
 	  "Returns when the pass is over.\n", command_reload, 0, 0, 0 },
-	{ "confirm", "", "let an unusually large removal go ahead",
-	  "What waits is shown by 'bpfsharectl status'.\n", command_confirm, 0, 0, 0 },
+	{ "confirm", "[TOKEN]", "let an unusually large removal go ahead",
+	  "What waits is shown by 'bpfsharectl status', with a TOKEN that stands for just that:\n"
+	  "what waits by now and is something else is not confirmed by it. Without one, what\n"
+	  "waits now is confirmed and printed.\n",
+	  command_confirm, 0, 0, 1 },
 	{ "events", "[--follow]", "what happened lately",
 	  "  --follow  go on with what happens from now on\n"
 	  "\n"

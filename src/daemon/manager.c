@@ -89,14 +89,15 @@ void manager_reload(struct manager *m)
 	manager_request_now(m, RECON_DIRTY_FILES | RECON_DIRTY_KERNEL | RECON_DIRTY_RETRY);
 }
 
-size_t manager_confirm(struct manager *m)
+int manager_confirm(struct manager *m, const char *token, size_t *ret_count, struct error *e)
 {
 	const struct plan *p = recon_plan(m->engine->recon);
-	size_t held = p ? p->held_count : 0;
+	int r = recon_confirm(m->engine->recon, token, e);
 
-	recon_confirm(m->engine->recon);
-	manager_request_now(m, RECON_DIRTY_KERNEL);
-	return held;
+	*ret_count = p ? p->held_count : 0;
+	if (r == 0) /* with the newest files: what they say now may be something else */
+		manager_request_now(m, RECON_DIRTY_FILES | RECON_DIRTY_KERNEL);
+	return r;
 }
 
 int manager_suspend(struct manager *m, uint64_t seconds, struct error *e)

@@ -31,7 +31,8 @@ void manager_request_now(struct manager *m, unsigned int dirty);
 
 /* What the methods of the control sockets change. Each asks for a pass, whose end answers the caller. */
 void manager_reload(struct manager *m);
-size_t manager_confirm(struct manager *m); /* returns how many operations were held */
+/* As recon_confirm(). *ret_count: how many operations are held. */
+int manager_confirm(struct manager *m, const char *token, size_t *ret_count, struct error *e);
 int manager_suspend(struct manager *m, uint64_t seconds, struct error *e); /* 0: until resumed */
 void manager_resume(struct manager *m);
 void manager_purge(struct manager *m);

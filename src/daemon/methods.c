@@ -84,12 +84,25 @@ static json_t *summary(const struct manager *m)
 			 s && s->converged && !recon_trouble(r));
 }
 
+/* A confirmation that the pass had no use for: what it would have held was something else. */
+static bool is_outdated(const struct manager *m, const json_t *parameters)
+{
+	return json_integer_value(json_object_get(parameters, "confirmed")) > 0 &&
+	       !recon_confirmed(manager_recon(m));
+}
+
 static void answer_pass(struct manager *m, struct connection *c)
 {
 	const char *trouble = recon_trouble(manager_recon(m));
 	json_t *parameters = summary(m);
 
-	if (trouble) {
+	if (!trouble && is_outdated(m, connection_pending(c)->parameters)) {
+		json_decref(parameters);
+		connection_error(c, VARLINK_INTERFACE ".NotConfirmed",
+				 json_pack("{s:s}", "message",
+					   "what waits has changed in the meantime, so nothing was "
+					   "confirmed; see what it is with `bpfsharectl status`"));
+	} else if (trouble) {
 		json_decref(parameters);
 		connection_error(c, VARLINK_INTERFACE ".Failed",
 				 json_pack("{s:s?}", "message", trouble));
@@ -307,9 +320,21 @@ static void reload(const struct request *q)
 
 static void confirm(const struct request *q)
 {
-	size_t held = manager_confirm(q->manager);
+	const char *token = NULL;
+	struct error e = { 0 };
+	size_t held = 0;
+	int r;
 
-	wait_for_pass(q, json_pack("{s:I}", "confirmed", (json_int_t)held));
+	if (!take_string(q, "token", &token))
+		return;
+	r = manager_confirm(q->manager, token, &held, &e);
+	if (r == 0)
+		wait_for_pass(q, json_pack("{s:I}", "confirmed", (json_int_t)held));
+	else if (r == -ENOENT && !token)
+		wait_for_pass(q, json_pack("{s:i}", "confirmed", 0));
+	else
+		connection_error(q->connection, VARLINK_INTERFACE ".NotConfirmed",
+				 json_pack("{s:s}", "message", e.text));
 }
 
 static void suspend(const struct request *q)
@@ -380,7 +405,7 @@ static const struct method {
 	{ VARLINK_INTERFACE ".GetEvents", false, get_events, { "after", "follow" } },
 	{ VARLINK_INTERFACE ".Wait", false, wait_for, { "timeout_s", "generation", "ready" } },
 	{ VARLINK_INTERFACE ".Reload", true, reload, { NULL } },
-	{ VARLINK_INTERFACE ".Confirm", true, confirm, { NULL } },
+	{ VARLINK_INTERFACE ".Confirm", true, confirm, { "token" } },
 	{ VARLINK_INTERFACE ".Suspend", true, suspend, { "seconds" } },
 	{ VARLINK_INTERFACE ".Resume", true, resume, { NULL } },
 	{ VARLINK_INTERFACE ".Purge", true, purge, { NULL } },

@@ -8,20 +8,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "recon/boot_id.h"
 
-#define FILE_NAME    "suspended"
-#define BOOT_ID_SIZE 37 /* a UUID and NUL */
-
-static int boot_id(char ret[BOOT_ID_SIZE])
-{
-	cleanup(closep) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, ret, BOOT_ID_SIZE - 1);
-
-	if (n != BOOT_ID_SIZE - 1)
-		return -EIO;
-	ret[n] = '\0';
-	return 0;
-}
+#define FILE_NAME "suspended"
 
 static int write_new(const char *path, const char *text)
 {
@@ -41,7 +30,7 @@ int suspend_save(const char *run_dir, uint64_t until_ns, struct error *e)
 	cleanup(freep) char *fresh = xasprintf("%s.new", path);
 	cleanup(freep) char *text = NULL;
 	char boot[BOOT_ID_SIZE];
-	int r = boot_id(boot);
+	int r = boot_id_read(boot);
 
 	if (r == 0) {
 		text = xasprintf("%s %" PRIu64 "\n", boot, until_ns);
@@ -66,7 +55,7 @@ bool suspend_load(const char *run_dir, uint64_t now_ns, uint64_t *ret_until_ns)
 
 	if (n <= 0 || sscanf(text, "%36s %" SCNu64, boot, &until) != 2)
 		return false;
-	if (boot_id(current) < 0 || strcmp(boot, current) != 0 || (until && until <= now_ns))
+	if (boot_id_read(current) < 0 || strcmp(boot, current) != 0 || (until && until <= now_ns))
 		return false;
 	*ret_until_ns = until;
 	return true;

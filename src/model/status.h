@@ -145,4 +145,5 @@ struct status {
 	struct status_failure *failures;
 	size_t file_count, object_count, chain_count, share_count, set_count, held_count,
 		failure_count;
+	const char *held_token; /* names what is held, for `confirm`; NULL: nothing is */
 };

@@ -3,8 +3,11 @@
  * What is not done without the operator's word: detaches, and an edit of the files
  * that would take away more than `mass_removal` allows. Counted is what is taken from the declared: programs
  * from interfaces, objects, shares; an interface that vanishes or a version that is replaced
- * takes nothing away.
+ * takes nothing away. What waits once goes on waiting until it is confirmed or no longer wanted.
  */
+#include <stdio.h>
+#include <string.h>
+
 #include "base/hash.h"
 #include "base/str.h"
 #include "plan/plan_internal.h"
@@ -33,6 +36,33 @@ static void count_attachments(const struct planner *p, struct count *n)
 	}
 }
 
+/*
+ * Which programs go: one operation for a chain can take away this member or that. What is added there is
+ * no part of what the operator confirms.
+ */
+static void hash_leaving(const struct planner *p, struct hasher *h)
+{
+	size_t total = 0, removed = 0;
+	char digits[24];
+
+	for (size_t i = 0; i < p->observed->interface_count; i++) {
+		const struct chain *c = &p->chains[i];
+
+		for (size_t k = 0; live_is_ours(&c->live) && k < c->live.member_count; k++) {
+			const struct live_member *m = &c->live.members[k];
+
+			if (m->foreign || !m->id || !c->root || chain_keeps(c, m))
+				continue;
+			hasher_add_field(h, interface_label(p, c->interface));
+			hasher_add_field(h, m->instance);
+			hasher_add_field(h, m->program);
+		}
+	}
+	tc_count(p, &total, &removed);
+	(void)snprintf(digits, sizeof(digits), "%zu", removed);
+	hasher_add_field(h, digits);
+}
+
 /* Instances in the kernel, and mounts of ours. */
 static void count_others(const struct planner *p, struct count *n)
 {
@@ -58,6 +88,30 @@ static void count_others(const struct planner *p, struct count *n)
 	}
 }
 
+const char *plan_removal_id(struct arena *a, const struct op *op)
+{
+	char hex[SHA256_HEX];
+
+	hash_bytes(op->key, strlen(op->key), hex);
+	return arena_strdup(a, hex);
+}
+
+/* It was more than the guard allows once, and nobody has said yet that it is meant. */
+static bool waits_already(const struct planner *p)
+{
+	const struct string_list *waiting = &p->in->waiting;
+
+	for (size_t i = 0; waiting->n && i < p->drafts.n; i++) {
+		const struct op *op = &p->drafts.v[i]->op;
+		const char *id = op->removes ? plan_removal_id(p->a, op) : NULL;
+
+		for (size_t k = 0; id && k < waiting->n; k++)
+			if (str_eq(id, waiting->v[k]))
+				return true;
+	}
+	return false;
+}
+
 bool guard_trips(const struct planner *p)
 {
 	const struct settings *s = p->in->settings;
@@ -65,6 +119,8 @@ bool guard_trips(const struct planner *p)
 
 	if (p->in->purge)
 		return false;
+	if (waits_already(p))
+		return true;
 	count_attachments(p, &n);
 	tc_count(p, &n.total, &n.removed);
 	count_others(p, &n);
@@ -124,8 +180,10 @@ size_t guard_hold(struct planner *p, bool removals, char ret_token[65])
 		n++;
 		hasher_add_field(h, op_kind_names[op->kind]);
 		hasher_add_field(h, op->key);
-		hasher_add_field(h, op->reason);
+		/* That of a chain says what is added as well; what goes follows below. */
+		hasher_add_field(h, p->drafts.v[i]->confirm ? op->reason : "");
 	}
+	hash_leaving(p, h);
 	hasher_finish(h, ret_token);
 	return n;
 }

@@ -124,6 +124,7 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in)
 		if (str_eq(in->confirmed, plan->held_token)) {
 			p = planner_run(a, in, false, true);
 			plan->held_token[0] = '\0';
+			plan->confirmed = true;
 		} else {
 			plan->held = take_ops(p, true, &plan->held_count);
 			if (trips) {
@@ -137,6 +138,7 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in)
 	if (in->suspended && !in->purge) {
 		plan->op_count = plan->held_count = plan->status->held_count = 0;
 		plan->held_token[0] = '\0';
+		plan->status->held_token = NULL;
 	}
 	return plan;
 }

@@ -41,8 +41,10 @@ struct plan_input {
 	size_t failure_count;
 	const char *run_dir;   /* default place of shares */
 	const char *confirmed; /* plan.held_token that the operator confirmed, or NULL */
-	bool suspended;        /* observe and report, change nothing */
-	bool purge; /* remove all that is ours: desired is taken as empty, the guard is off */
+	/* Removals that were held before (plan_removal_id): as long as one is wanted, all removals are. */
+	struct string_list waiting;
+	bool suspended; /* observe and report, change nothing */
+	bool purge;     /* remove all that is ours: desired is taken as empty, the guard is off */
 };
 
 struct plan {
@@ -51,12 +53,16 @@ struct plan {
 	struct op *held; /* what would be done but waits for confirmation */
 	size_t held_count;
 	char held_token[65]; /* names this very set of held operations; "" when nothing is held */
+	bool confirmed;      /* in.confirmed named what would be held, so it is among ops */
 	struct status
 		*status; /* as of the observation, with `pending` where an operation is planned */
 };
 
 /* Everything is allocated from a. Cannot fail: what cannot be done has a state and a reason in the status. */
 struct plan *plan_build(struct arena *a, const struct plan_input *in);
+
+/* Names what an operation takes away, whatever else it does by then. From a. */
+const char *plan_removal_id(struct arena *a, const struct op *op);
 
 /* Fills in what an observation has to look at for these declarations. */
 void plan_observe_request(struct arena *a, const struct desired *d, const struct settings *s,

@@ -417,6 +417,7 @@ static void status_files(struct planner *p, struct status *s)
 
 static void status_held(struct planner *p, struct status *s, const struct plan *plan)
 {
+	s->held_token = *plan->held_token ? plan->held_token : NULL;
 	s->held_count = plan->held_count;
 	s->held = arena_calloc(p->a, s->held_count, sizeof(*s->held));
 	for (size_t i = 0; i < s->held_count; i++)

@@ -146,6 +146,7 @@ int engine_new(const struct engine_options *o, struct engine **ret, pid_t *ret_h
 		return r;
 	recon.ctx = g->kernel;
 	recon.loader = g->loader;
+	recon.waiting_path = arena_printf(g->arena, "%s/waiting", o->run_dir);
 	engine_node(g->arena, &recon.node);
 	r = recon_new(&recon, &g->recon, e);
 	if (r < 0)

@@ -6,6 +6,7 @@
  */
 #include "recon/recon.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "recon/events.h"
 #include "recon/retry.h"
 #include "recon/since.h"
+#include "recon/waiting.h"
 
 /*
  * A file change needs two rounds (apply, verify), a failure one more. Beyond that, something
@@ -23,6 +25,9 @@
  */
 #define ROUNDS   8
 #define STUCK_NS (1000ull * 1000 * 1000)
+
+/* Of a confirmation's token: fewer characters could stand for something else. */
+#define TOKEN_LEAST 8
 
 struct recon {
 	struct recon_options options;
@@ -34,7 +39,10 @@ struct recon {
 	struct arena *pass; /* of plan and status below */
 	struct plan *plan;
 	struct observed observed;
+	struct waiting *waiting;
 	char confirmed[65];
+	char told[65]; /* token of what waits, as the last event about it had it */
+	bool confirmation_done;
 	char *files_trouble, *kernel_trouble, *store_trouble; /* NULL: none */
 	bool files_dirty;                                     /* until they could be read */
 	bool suspended;
@@ -50,6 +58,7 @@ int recon_new(const struct recon_options *o, struct recon **ret, struct error *e
 	r->retry = retry_new((unsigned int)getpid());
 	r->events = events_new();
 	r->since = since_new();
+	r->waiting = waiting_new(o->waiting_path);
 	*ret = r;
 	return 0;
 }
@@ -63,6 +72,7 @@ void recon_free(struct recon *r)
 	retry_free(r->retry);
 	events_free(r->events);
 	since_free(r->since);
+	waiting_free(r->waiting);
 	arena_free(r->pass);
 	free(r->files_trouble);
 	free(r->kernel_trouble);
@@ -295,6 +305,29 @@ static void apply(struct recon *r, uint64_t now_ns)
 	}
 }
 
+/* Before anything is applied: what waits must be known to the process that goes on after a crash. */
+static void note_waiting(struct recon *r)
+{
+	const struct plan *p = r->plan;
+	struct error e = { 0 };
+
+	if (waiting_update(r->waiting, p, &e) < 0) {
+		log_warning("%s", e.text);
+		recon_event_add(r, "failure", "confirm", NULL, "%s", e.text);
+	}
+	if (str_eq(r->told, p->held_token))
+		return;
+	if (p->held_count) {
+		log_warning("%zu operations wait for `bpfsharectl confirm`", p->held_count);
+		recon_event_add(r, "state", "confirm", NULL,
+				"%zu operations wait for `bpfsharectl confirm %.12s`",
+				p->held_count, p->held_token);
+	} else if (!p->confirmed) {
+		recon_event_add(r, "state", "confirm", NULL, "nothing waits any more");
+	}
+	memcpy(r->told, p->held_token, sizeof(r->told));
+}
+
 static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool purge,
 		      struct error *e)
 {
@@ -305,6 +338,7 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 		.node = &r->options.node,
 		.run_dir = r->options.run_dir,
 		.confirmed = r->confirmed[0] ? r->confirmed : NULL,
+		.waiting = waiting_list(r->waiting),
 		.suspended = r->suspended || r->generation->unknown,
 		.purge = purge,
 	};
@@ -316,6 +350,9 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 		return error_prefix(e, code, "kernel state not read");
 	in.failures = retry_failures(r->retry, a, now_ns, &in.failure_count);
 	r->plan = plan_build(a, &in);
+	r->confirmation_done |= r->plan->confirmed;
+	if (!in.suspended) /* else the plan does not say what would wait */
+		note_waiting(r);
 	return 0;
 }
 
@@ -403,6 +440,7 @@ static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge,
 		retry_clear(r->retry);
 	if (dirty & RECON_DIRTY_FOREIGN)
 		retry_release(r->retry);
+	r->confirmation_done = false;
 	r->files_dirty |= (dirty & RECON_DIRTY_FILES) || !r->generation;
 	if (r->files_dirty)
 		code = load_files(r, e);
@@ -441,12 +479,30 @@ int recon_purge(struct recon *r, uint64_t now_ns, struct error *e)
 	return code < 0 ? code : run(r, 0, now_ns, false, e ? e : &local);
 }
 
-void recon_confirm(struct recon *r)
+int recon_confirm(struct recon *r, const char *token, struct error *e)
 {
-	(void)snprintf(r->confirmed, sizeof(r->confirmed), "%s",
-		       r->plan ? r->plan->held_token : "");
+	const struct plan *p = r->plan;
+
+	if (r->suspended)
+		return error_set(e, -EBUSY,
+				 "changes are suspended, so nothing can go ahead: `bpfsharectl "
+				 "resume` first");
+	if (!p || !p->held_count)
+		return error_set(e, -ENOENT, "nothing waits to be confirmed");
+	if (token && (strlen(token) < TOKEN_LEAST || !str_starts(p->held_token, token)))
+		return error_set(e, -ENOENT,
+				 "what waits is not (or no longer) what %s stands for; see what it "
+				 "is with `bpfsharectl status`",
+				 token);
+	memcpy(r->confirmed, p->held_token, sizeof(r->confirmed));
 	recon_event_add(r, "command", "confirm", NULL, "%zu held operations confirmed",
-			r->plan ? r->plan->held_count : 0);
+			p->held_count);
+	return 0;
+}
+
+bool recon_confirmed(const struct recon *r)
+{
+	return r->confirmation_done;
 }
 
 void recon_suspend(struct recon *r, uint64_t until_ns)

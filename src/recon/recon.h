@@ -15,6 +15,7 @@ struct recon_options {
 	void *ctx;
 	struct loader *loader;
 	const char *run_dir;
+	const char *waiting_path; /* see recon/waiting.h; NULL: no file */
 	struct node node;
 };
 
@@ -54,7 +55,14 @@ recon_trouble(const struct recon *r);         /* why the last pass could not loo
 uint64_t recon_passes(const struct recon *r); /* completed ones, for the watchdog and `wait` */
 uint64_t recon_operations(const struct recon *r); /* kernel-writing operations so far */
 
-void recon_confirm(struct recon *r); /* what is held now goes ahead with the next run */
+/*
+ * What the last pass held goes ahead with the next run, if that is what it would hold, too. token: what
+ * the operator was shown (plan.held_token or the start of it), NULL: anything. -ENOENT: nothing is held, or (with a
+ * token) not that; -EBUSY: suspended.
+ */
+int recon_confirm(struct recon *r, const char *token, struct error *e);
+/* Whether the last run did what was confirmed before it; false: what would be held had changed. */
+bool recon_confirmed(const struct recon *r);
 void recon_suspend(struct recon *r, uint64_t until_ns); /* 0: until resumed */
 void recon_resume(struct recon *r);
 /* Removes everything that is ours and suspends. */

@@ -270,14 +270,18 @@ static void render_files(const json_t *list, struct strbuf *out)
 	}
 }
 
-static void render_held(const json_t *list, struct strbuf *out)
+/* So much of a token tells one set of operations from another; `confirm` takes any part from its start. */
+#define TOKEN_SHOWN 12
+
+static void render_held(const json_t *status, struct strbuf *out)
 {
-	const json_t *h;
+	const json_t *list = json_object_get(status, "held"), *h;
 	size_t i, n = json_array_size(list);
 
 	if (n)
-		strbuf_addf(out, "\n%zu operation%s for `bpfsharectl confirm`:\n", n,
-			    n == 1 ? " waits" : "s wait");
+		strbuf_addf(out, "\n%zu operation%s for `bpfsharectl confirm %.*s`:\n", n,
+			    n == 1 ? " waits" : "s wait", TOKEN_SHOWN,
+			    get_text(status, "confirmation"));
 	json_array_foreach(list, i, h)
 		strbuf_addf(out, "  %s: %s\n", get_text(h, "key"), get_text(h, "reason"));
 }
@@ -330,7 +334,7 @@ void render_status(const json_t *status, struct strbuf *out)
 	render_shares(json_object_get(status, "shares"), out);
 	render_sets(json_object_get(status, "interfaces"), out);
 	render_files(json_object_get(status, "files"), out);
-	render_held(json_object_get(status, "held"), out);
+	render_held(status, out);
 	render_failures(json_object_get(status, "failures"), out);
 }
 
@@ -595,7 +599,8 @@ void render_plan(const json_t *plan, struct strbuf *out)
 	json_array_foreach(ops, i, op)
 		strbuf_addf(out, "%3zu  %s\n", i + 1, get_text(op, "text"));
 	if (json_array_size(held))
-		strbuf_add(out, "held until `bpfsharectl confirm`:\n");
+		strbuf_addf(out, "held until `bpfsharectl confirm %.*s`:\n", TOKEN_SHOWN,
+			    get_text(plan, "confirmation"));
 	json_array_foreach(held, i, op)
 		strbuf_addf(out, "     %s\n", get_text(op, "text"));
 	if (!json_array_size(ops) && !json_array_size(held))

@@ -370,6 +370,7 @@ json_t *report_status(const struct status *s, const char *const *names, size_t n
 	set(j, "interfaces", sets);
 	set(j, "held", held_list_json(s));
 	set(j, "failures", failures_json(s));
+	set(j, "confirmation", text(s->held_token));
 	return j;
 }
 
@@ -430,6 +431,7 @@ json_t *report_plan(const struct plan *p)
 	set(j, "format", number(1));
 	set(j, "operations", ops);
 	set(j, "held", held);
+	set(j, "confirmation", text(*p->held_token ? p->held_token : NULL));
 	set(j, "problems", problems_json(p->status));
 	return j;
 }

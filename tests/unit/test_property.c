@@ -389,6 +389,44 @@ static void check_guard_holds_until_confirmed(uint64_t seed)
 	world_done(&w);
 }
 
+/* What the guard held stays, by a rule that would let it go and after whatever else changes. */
+static void check_what_waits_goes_on_waiting(uint64_t seed)
+{
+	static const struct settings strict = { .mass_removal_percent = 0,
+						.mass_removal_least = 1 };
+	struct world w;
+	struct string_list waiting = { 0 };
+	struct plan *plan;
+
+	story(&w, seed, WORLD_PURE);
+	w.driver.in.settings = &strict;
+	plan = settle(seed, &w);
+	waiting.v = arena_calloc(w.a, plan->held_count, sizeof(*waiting.v));
+	for (size_t i = 0; i < plan->held_count; i++)
+		if (plan->held[i].removes)
+			waiting.v[waiting.n++] = plan_removal_id(w.a, &plan->held[i]);
+	w.driver.in.waiting = waiting;
+	w.driver.in.settings = &no_guard;
+	for (int round = 0; round < ROUNDS; round++) {
+		bool waits = false;
+
+		world_change(&w, false);
+		plan = driver_plan(&w.driver);
+		for (size_t i = 0; i < plan->held_count; i++)
+			waits |= plan->held[i].removes;
+		for (size_t i = 0; i < plan->op_count; i++)
+			for (size_t k = 0; k < waiting.n && plan->ops[i].removes; k++)
+				expect(seed,
+				       !str_eq(plan_removal_id(w.a, &plan->ops[i]), waiting.v[k]),
+				       "%s", plan_text(&w.driver, plan));
+		for (size_t i = 0; i < plan->op_count; i++)
+			expect(seed, !waits || !plan->ops[i].removes, "%s",
+			       plan_text(&w.driver, plan));
+		(void)settle(seed, &w);
+	}
+	world_done(&w);
+}
+
 /* --- the comparison ----------------------------------------------------------------------- */
 
 /* A name, the next one in its row, and two that have nothing to do with them. */
@@ -493,6 +531,7 @@ static void guard_holds_until_confirmed(void **state)
 {
 	(void)state;
 	for_each_seed(check_guard_holds_until_confirmed, 1);
+	for_each_seed(check_what_waits_goes_on_waiting, 1);
 }
 
 int main(void)
