@@ -172,6 +172,14 @@ static bool asks_for_tc(const struct object_decl *o)
 	return false;
 }
 
+bool plan_wants_tc(const struct desired *d)
+{
+	for (size_t i = 0; i < d->object_count; i++)
+		if (asks_for_tc(&d->objects[i]))
+			return true;
+	return false;
+}
+
 static void add_netns_of(struct arena *a, const struct program_decl *program, size_t *cap,
 			 struct string_list *ret)
 {
@@ -213,7 +221,6 @@ void plan_observe_request(struct arena *a, const struct desired *d, const struct
 	}
 	for (size_t i = 0; i < d->set_count; i++)
 		ret->drivers |= asks_for_driver(&d->sets[i]);
-	for (size_t i = 0; i < d->object_count; i++)
-		ret->tc |= asks_for_tc(&d->objects[i]);
+	ret->tc = plan_wants_tc(d);
 	add_netns(a, d, &ret->netns);
 }

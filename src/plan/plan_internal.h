@@ -555,7 +555,10 @@ bool chain_takes_detach(const struct chain *c);
 bool chain_keeps(const struct chain *c, const struct live_member *m);
 void attachments_settle(struct planner *p);
 
-/* tc.c */
+/* plan.c */
+bool plan_wants_tc(const struct desired *d); /* something is declared for tc */
+
+/* tc.c; there are no chains at all where nothing of tc is declared or seen */
 struct tc_chain *tc_chain_at(struct planner *p, size_t interface, enum tc_direction direction);
 void tc_chains_observe(struct planner *p);
 void tc_chains_want(struct planner *p);

@@ -133,6 +133,9 @@ void tc_chains_observe(struct planner *p)
 {
 	const struct observed *o = p->observed;
 
+	/* With many interfaces they would be much of a plan's memory, for nothing. */
+	if (!o->tc_count && !plan_wants_tc(p->desired))
+		return;
 	p->tc_chain_count = o->interface_count * TC_DIRECTION_COUNT;
 	p->tc_chains = arena_calloc(p->a, p->tc_chain_count, sizeof(*p->tc_chains));
 	for (size_t i = 0; i < p->tc_chain_count; i++) {

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -487,6 +488,72 @@ static void a_kernel_without_freplace_is_told(void **state)
 	assert_true(observe().objects[0].complete);
 }
 
+static bool is_younger_than_the_tick(const char *path)
+{
+	struct timespec now;
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(clock_gettime(CLOCK_REALTIME_COARSE, &now), 0);
+	return st.st_ctim.tv_sec > now.tv_sec ||
+	       (st.st_ctim.tv_sec == now.tv_sec && st.st_ctim.tv_nsec >= now.tv_nsec);
+}
+
+/* Until what the observation reads is kept for the next ones. */
+static void observe_until_kept(const char *directory)
+{
+	while (is_younger_than_the_tick(directory))
+		;
+	(void)observe();
+	assert_true(find("a", "v")->complete);
+}
+
+static uint32_t observed_map_id(const char *map)
+{
+	const struct observed_object *o = find("a", "v");
+
+	assert_non_null(o);
+	assert_non_null(observed_object_map(o, map));
+	return observed_object_map(o, map)->id;
+}
+
+static void what_is_known_is_looked_at_again_once_it_changes(void **state)
+{
+	struct op op = load_op(declare("a", "test_trace"), "v", trace_programs);
+	struct op other = load_op(declare("b", "test_trace"), "v", trace_programs);
+	const char *maps = below("objects/a/v/maps");
+	cleanup(closep) int fd = -1;
+	uint32_t before;
+
+	(void)state;
+	apply_fine(&op);
+	apply_fine(&other);
+	observe_until_kept(maps);
+	before = observed_map_id("packets");
+
+	/* the pin of another map of the same shape, moved over this one */
+	fd = bpf_obj_get(below("objects/b/v/maps/packets"));
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_pin(fd, below("objects/a/v/maps/new")), 0);
+	observe_until_kept(maps);
+	assert_int_equal(observed_map_id("packets"), before);
+	assert_int_equal(rename(below("objects/a/v/maps/new"), below("objects/a/v/maps/packets")),
+			 0);
+	assert_int_not_equal(observed_map_id("packets"), before);
+
+	observe_until_kept(maps);
+	assert_int_equal(unlink(below("objects/a/v/maps/packets")), 0);
+	assert_false(find("a", "v")->complete);
+	assert_int_equal(bpf_obj_pin(fd, below("objects/a/v/maps/packets")), 0);
+	assert_true(find("a", "v")->complete);
+
+	observe_until_kept(maps);
+	assert_int_equal(rename(below("objects/a"), below("objects/c")), 0);
+	assert_null(find("a", "v"));
+	assert_int_equal(rename(below("objects/c"), below("objects/a")), 0);
+	assert_true(find("a", "v")->complete);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -517,6 +584,7 @@ int main(void)
 		FIXTURE_TEST(an_unfinished_object_can_be_removed),
 		FIXTURE_TEST(an_empty_directory_is_observed_and_removed),
 		FIXTURE_TEST(a_kernel_without_freplace_is_told),
+		FIXTURE_TEST(what_is_known_is_looked_at_again_once_it_changes),
 	};
 
 	return FIXTURE_RUN("object", tests);
