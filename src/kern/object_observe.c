@@ -239,6 +239,9 @@ int object_observe(const struct kern_context *c, struct arena *a, struct observe
 		r = pin_part_list(c, a, LAYOUT_OBJECTS, &instances, e);
 	if (r == 0) {
 		reader.scan = object_scan_begin(c->objects, reader.root);
+		/* most have one version, and outgrown lists would stay in the arena */
+		reader.list.v = arena_calloc(a, instances.n, sizeof(*reader.list.v));
+		reader.list.cap = instances.n;
 		for (size_t i = 0; r == 0 && i < instances.n; i++)
 			r = observe_instance(&reader, instances.v[i], e);
 		object_scan_end(reader.scan);
