@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "bpf/test_trace.h"
+#include "tools/flood.h"
 #include "tools/xsk.h"
 
 #define EXIT_DENIED 3
@@ -390,16 +391,42 @@ static int cmd_ready(char **argv)
 	return fail(argv[1]);
 }
 
+/* flood INTERFACE COUNT */
+static int cmd_flood(char **argv)
+{
+	return flood_send(argv[0], strtoull(argv[1], NULL, 10));
+}
+
+/* flood-check INTERFACE OBJECT REQUIRED PIN */
+static int cmd_flood_check(char **argv)
+{
+	return flood_check(argv[0], argv[1], (uint32_t)strtoul(argv[2], NULL, 0), argv[3]);
+}
+
+/* flood-result PIN */
+static int cmd_flood_result(char **argv)
+{
+	return flood_result(argv[0]);
+}
+
 static const struct {
 	const char *name;
 	int arguments;
 	int (*run)(char **argv);
 } commands[] = {
-	{ "send", 3, cmd_send },       { "send-udp", 3, cmd_send_udp },
-	{ "open", 2, cmd_open },       { "get", 4, cmd_get },
-	{ "put", 3, cmd_put },         { "put-ro", 3, cmd_put_ro },
-	{ "pin", 2, cmd_pin },         { "trace", 1, cmd_trace },
-	{ "receive", 3, cmd_receive }, { "wait-root", 2, cmd_wait_root },
+	{ "send", 3, cmd_send },
+	{ "send-udp", 3, cmd_send_udp },
+	{ "open", 2, cmd_open },
+	{ "get", 4, cmd_get },
+	{ "put", 3, cmd_put },
+	{ "put-ro", 3, cmd_put_ro },
+	{ "pin", 2, cmd_pin },
+	{ "trace", 1, cmd_trace },
+	{ "receive", 3, cmd_receive },
+	{ "wait-root", 2, cmd_wait_root },
+	{ "flood", 2, cmd_flood },
+	{ "flood-check", 4, cmd_flood_check },
+	{ "flood-result", 1, cmd_flood_result },
 };
 
 int main(int argc, char **argv)
@@ -413,6 +440,8 @@ int main(int argc, char **argv)
 		"usage: testtool send INTERFACE COUNT FIRST | send-udp INTERFACE COUNT SOURCE |\n"
 		"       open PIN ro|rw | get PIN KEY OFFSET SIZE | put PIN KEY VALUE |\n"
 		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT |\n"
-		"       wait-root INTERFACE MILLISECONDS | ready FILE COMMAND...\n");
+		"       wait-root INTERFACE MILLISECONDS | ready FILE COMMAND... |\n"
+		"       flood INTERFACE COUNT | flood-check INTERFACE OBJECT REQUIRED PIN |\n"
+		"       flood-result PIN\n");
 	return 2;
 }
