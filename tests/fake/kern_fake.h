@@ -119,6 +119,11 @@ bool kern_fake_write(struct kern_fake *k, const struct fake_write *w); /* false:
 void kern_fake_write_before(struct kern_fake *k, enum op_kind kind, const struct fake_write *w);
 /* The key by which the entry of a variable in the map of its section goes. */
 uint32_t kern_fake_variable(const char *name);
+/* Everything is as an earlier version of bpfshare left it, which stored less about maps. */
+void kern_fake_set_old_metadata(struct kern_fake *k);
+/* What the kernel made of max_entries and flags when it created the newest version's map. */
+void kern_fake_set_map(struct kern_fake *k, const char *instance, const char *map,
+		       uint32_t max_entries, uint32_t flags);
 /* From now on everybody who can writes new entries at every step: programs that run, and consumers of shares. */
 void kern_fake_set_traffic(struct kern_fake *k);
 

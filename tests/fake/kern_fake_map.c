@@ -276,6 +276,35 @@ void fake_do_writes(struct kern_fake *k, enum op_kind kind)
 		}
 }
 
+void kern_fake_set_old_metadata(struct kern_fake *k)
+{
+	for (size_t i = 0; i < k->objects.n; i++) {
+		struct meta_object *meta = &k->objects.v[i].meta;
+
+		for (size_t n = 0; n < meta->map_count; n++)
+			meta->maps[n] = (struct meta_map){
+				.name = meta->maps[n].name,
+				.btf_hash = meta->maps[n].btf_hash,
+				.use = meta->maps[n].use,
+				.born = meta->version,
+				.values = "",
+			};
+	}
+}
+
+void kern_fake_set_map(struct kern_fake *k, const char *instance, const char *map,
+		       uint32_t max_entries, uint32_t flags)
+{
+	const struct fake_object *o = find_holder(k, instance, map, false);
+	struct fake_map *m = o ? fake_find_map(k, fake_find_pin(o->maps, o->map_count, map)->id) :
+				 NULL;
+
+	if (!m)
+		return;
+	m->o.max_entries = max_entries;
+	m->o.flags = flags;
+}
+
 /* --- traffic ------------------------------------------------------------------------------------- */
 
 /* Every program that runs, or may still run, writes a key of its own into each of its maps. */

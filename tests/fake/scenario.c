@@ -648,6 +648,18 @@ static int do_write_before(struct scenario *s)
 	return 0;
 }
 
+static int do_old_metadata(struct scenario *s)
+{
+	kern_fake_set_old_metadata(s->kernel);
+	return 0;
+}
+
+static int do_kernel_map(struct scenario *s)
+{
+	kern_fake_set_map(s->kernel, word(s, 1), word(s, 2), number(s, 3), number(s, 4));
+	return 0;
+}
+
 static int do_contents(struct scenario *s)
 {
 	strbuf_add(s->out, kern_fake_contents(s->kernel, s->a, word(s, 1), word(s, 2)));
@@ -898,6 +910,7 @@ static const struct command {
 	{ "interface", do_interface, 1 },
 	{ "invalid", do_invalid, 1 },
 	{ "kernel", do_kernel, 1 },
+	{ "kernel-map", do_kernel_map, 3 },
 	{ "kernel-state", do_kernel_state, 0 },
 	{ "label", do_label, 2 },
 	{ "libxdp", do_libxdp, 0 },
@@ -914,6 +927,7 @@ static const struct command {
 	{ "mount", do_mount, 1 },
 	{ "netns", do_netns, 1 },
 	{ "no-bpffs", do_no_bpffs, 0 },
+	{ "old-metadata", do_old_metadata, 0 },
 	{ "on-foreign", do_on_foreign, 1 },
 	{ "pin", do_pin, 6 },
 	{ "plan", do_plan, 0 },

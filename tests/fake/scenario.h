@@ -43,6 +43,8 @@
  *   write INSTANCE MAP KEY VALUE [oldest]    into the map of the newest version, or of the oldest; KEY is
  *                               a number, of a data section a variable
  *   write-before KIND INSTANCE MAP KEY VALUE [oldest]    right before the next operation of this kind
+ *   old-metadata                everything was loaded by an older version of bpfshare, which stored less
+ *   kernel-map INSTANCE MAP ENTRIES [FLAGS]    what the kernel made of both when the map was created
  *   contents INSTANCE MAP       what all versions have in it
  *   refuse CONTENT              the verifier does, from now on
  *   fail N CODE CLASS           the n-th next operation (transient, kernel, foreign)

@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 
-/* 0 xsks, 1 counters, 2 .bss, 3 jumps, 4 tasks, 5 pinned */
+/* 0 xsks, 1 counters, 2 .bss, 3 jumps, 4 tasks, 5 pinned, 6 timers, 7 .rodata */
 static struct elf_map maps[] = {
 	{ .name = "xsks", .type = BPF_MAP_TYPE_XSKMAP, .key_size = 4, .value_size = 4 },
 	{ .name = "counters",
@@ -28,6 +28,16 @@ static struct elf_map maps[] = {
 	  .key_size = 4,
 	  .value_size = 16,
 	  .pin_by_name = true },
+	{ .name = "timers",
+	  .type = BPF_MAP_TYPE_HASH,
+	  .key_size = 4,
+	  .value_size = 16,
+	  .opaque = true },
+	{ .name = ".rodata",
+	  .type = BPF_MAP_TYPE_ARRAY,
+	  .key_size = 4,
+	  .value_size = 4,
+	  .is_data = true },
 };
 static const uint32_t uses_xsks[] = { 0 }, uses_counters[] = { 1 };
 static struct elf_program programs[] = {
@@ -191,6 +201,24 @@ static void maps_must_be_there_and_resizable(void **state)
 		     "holds the variables");
 	expect_fault("objects: {a: {file: a.o, maps: {tasks: {max_entries: 4}}}}", "BadMaxEntries",
 		     "type task_storage");
+}
+
+static void what_cannot_change_is_not_asked_to(void **state)
+{
+	(void)state;
+	expect_fault("objects: {a: {file: a.o, maps: {counters: {on_change: grow}, "
+		     ".bss: {on_change: grow}, xsks: {on_change: keep}, tasks: {on_change: reset}, "
+		     "jumps: {on_change: fail}}}}",
+		     NULL, NULL);
+	expect_fault("objects: {a: {file: a.o, maps: {xsks: {on_change: grow}}}}", "BadOnChange",
+		     "'xsks' cannot grow with what is in it: it holds references");
+	expect_fault("objects: {a: {file: a.o, maps: {tasks: {on_change: grow}}}}", "BadOnChange",
+		     "cannot be copied entry by entry; write 'keep', or 'reset'");
+	expect_fault("objects: {a: {file: a.o, maps: {timers: {on_change: grow}}}}", "BadOnChange",
+		     "timers, kernel pointers");
+	expect_fault("objects: {a: {file: a.o, maps: {timers: {on_change: keep}}}}", NULL, NULL);
+	expect_fault("objects: {a: {file: a.o, maps: {.rodata: {on_change: keep}}}}", "BadOnChange",
+		     "read-only data is always that of the file; leave out 'on_change'");
 }
 
 static void used_maps_must_match(void **state)
@@ -420,6 +448,7 @@ int main(void)
 		cmocka_unit_test(programs_must_fit_their_hook),
 		cmocka_unit_test(files_must_be_as_asked_for),
 		cmocka_unit_test(maps_must_be_there_and_resizable),
+		cmocka_unit_test(what_cannot_change_is_not_asked_to),
 		cmocka_unit_test(used_maps_must_match),
 		cmocka_unit_test(used_maps_of_other_types_are_warned_about),
 		cmocka_unit_test(circles_of_use_are_faults),

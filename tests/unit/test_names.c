@@ -34,6 +34,7 @@ static void every_word_has_a_name_of_its_own(void **state)
 	expect_words(mechanism_names, MECHANISM_COUNT);
 	expect_words(on_foreign_names, ON_FOREIGN_COUNT);
 	expect_words(on_missing_names, ON_MISSING_COUNT);
+	expect_words(on_change_names, ON_CHANGE_COUNT);
 	expect_words(instances_names, INSTANCES_COUNT);
 	expect_words(access_names, ACCESS_COUNT);
 	expect_words(target_type_names, TARGET_COUNT);
