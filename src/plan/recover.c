@@ -13,9 +13,30 @@ static bool is_of(const struct op_object *o, const struct observed_object *at)
 	return str_eq(o->instance, at->instance) && str_eq(o->version, at->version);
 }
 
-/* What this plan removes, or loads anew under the same name, needs no pins any more. */
+static bool is_map(const struct map_ref *m, const struct observed_object *o)
+{
+	return str_eq(m->instance, o->instance) && str_eq(m->version, o->version);
+}
+
+static bool takes_over(const struct op *op, const struct observed_object *at)
+{
+	if (op->kind == OP_MAP_SYNC)
+		return is_map(&op->sync.from, at);
+	for (size_t i = 0; op->kind == OP_OBJECT_LOAD && i < op->object.map_count; i++)
+		if (op->object.maps[i].from.instance && is_map(&op->object.maps[i].from, at))
+			return true;
+	return false;
+}
+
+/*
+ * What this plan removes, or loads anew under the same name, needs no pins any more, unless its maps are taken
+ * over before.
+ */
 static bool object_goes(const struct planner *p, const struct observed_object *at)
 {
+	for (size_t i = 0; i < p->drafts.n; i++)
+		if (takes_over(&p->drafts.v[i]->op, at))
+			return false;
 	for (size_t i = 0; i < p->drafts.n; i++) {
 		const struct op *op = &p->drafts.v[i]->op;
 
@@ -76,11 +97,6 @@ static bool is_program(const struct program_ref *r, const struct observed_object
 	return str_eq(r->instance, o->instance) && str_eq(r->version, o->version);
 }
 
-static bool is_map(const struct map_ref *m, const struct observed_object *o)
-{
-	return str_eq(m->instance, o->instance) && str_eq(m->version, o->version);
-}
-
 static bool load_needs(const struct op_object *op, const struct observed_object *o)
 {
 	bool needs = is_of(op, o);
@@ -123,6 +139,8 @@ static bool needs_object(const struct op *op, const struct observed_object *o)
 	case OP_SHARE_MOUNT:
 	case OP_SHARE_PIN:
 		return share_needs(&op->share, o);
+	case OP_MAP_SYNC:
+		return is_map(&op->sync.from, o) || is_map(&op->sync.to, o);
 	default:
 		return false;
 	}

@@ -18,6 +18,7 @@
  *   detach NAME                 someone switches the root off
  *   elsewhere NAME              its root is also in use where nobody looks
  *   empty-slot NAME SLOT        lose-pin INSTANCE [PROGRAM]    lose-chain NAME
+ *   lose-for-good INSTANCE [PROGRAM]    so that it is not found again by what runs either
  *   feature NAME DETAIL…        is not available, because
  *   libxdp                      chains by its protocol can be built
  *   protocol N                  version of it that the host's libxdp writes
