@@ -99,12 +99,17 @@ static int read_old(struct old_section *o, int fd, struct error *e)
 	return 0;
 }
 
-static bool is_declared(const struct object_decl *decl, const char *section, const struct place *p)
+/* Its value is the file's or the declaration's, whatever it was before. */
+static bool is_fresh(const struct object_decl *decl, const struct op_map *map,
+		     const struct place *p)
 {
+	for (size_t i = 0; i < map->fresh_count; i++)
+		if (str_eq(map->fresh[i], p->name))
+			return true;
 	for (size_t i = 0; i < decl->value_count; i++) {
 		const struct global_value *v = &decl->values[i];
 
-		if (str_eq(v->section, section) && v->offset == p->offset && v->size == p->size)
+		if (str_eq(v->section, map->name) && v->offset == p->offset && v->size == p->size)
 			return true;
 	}
 	return false;
@@ -137,7 +142,7 @@ static const char *find_fault(const struct section *old, const struct place *fro
 }
 
 static int carry(const struct section *old, const struct section *new, const struct op_object *op,
-		 const char *section, struct map_carried *ret, struct error *e)
+		 const struct op_map *map, struct map_carried *ret, struct error *e)
 {
 	cleanup(strbuf_done) struct strbuf faults = { 0 };
 
@@ -148,7 +153,7 @@ static int carry(const struct section *old, const struct section *new, const str
 				     NULL;
 		const char *fault;
 
-		if (!from || is_declared(op->decl, section, to)) {
+		if (!from || is_fresh(op->decl, map, to)) {
 			ret->fresh++;
 			continue;
 		}
@@ -166,24 +171,24 @@ static int carry(const struct section *old, const struct section *new, const str
 	return error_set(e, -EINVAL, "%s", strbuf_get(&faults));
 }
 
-int map_carry(const struct op_object *op, struct bpf_object *object, const char *section, int fd,
-	      struct map_carried *ret, struct error *e)
+int map_carry(const struct op_object *op, struct bpf_object *object, const struct op_map *map,
+	      int fd, struct map_carried *ret, struct error *e)
 {
 	cleanup(old_section_done) struct old_section old = { 0 };
-	struct bpf_map *map = bpf_object__find_map_by_name(object, section);
+	struct bpf_map *bpf_map = bpf_object__find_map_by_name(object, map->name);
 	const struct btf *btf = bpf_object__btf(object);
-	int32_t datasec = btf ? btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC) : -ENOENT;
+	int32_t datasec = btf ? btf__find_by_name_kind(btf, map->name, BTF_KIND_DATASEC) : -ENOENT;
 	struct section new = { 0 };
 	int r;
 
-	new.data = map ? bpf_map__initial_value(map, &new.size) : NULL;
+	new.data = bpf_map ? bpf_map__initial_value(bpf_map, &new.size) : NULL;
 	if (!new.data || datasec < 0)
 		return error_set(e, -EINVAL, "the file has no types of its variables");
 	r = read_old(&old, fd, e);
 	if (r < 0)
 		return r;
 	section_init(&new, btf, (uint32_t)datasec);
-	r = carry(&old.s, &new, op, section, ret, e);
+	r = carry(&old.s, &new, op, map, ret, e);
 	free(new.places);
 	return r;
 }

@@ -8,12 +8,12 @@ struct bpf_object;
 
 struct map_carried {
 	size_t variables; /* that have their old value */
-	size_t fresh; /* that the version before did not have, or that `globals` gives a value */
+	size_t fresh; /* that the version before did not have, or that have a declared value, now or before */
 };
 
 /*
- * Writes the value of each variable of the pinned section fd into the initial value of the same section of the object. -EINVAL
- * when a variable has another type there, or when types are not known; e names each.
+ * Writes the value of each variable of the pinned section fd into the initial value of the section of the object that has
+ * the map's name. -EINVAL when a variable has another type there, or when types are not known; e names each.
  */
-int map_carry(const struct op_object *op, struct bpf_object *object, const char *section, int fd,
-	      struct map_carried *ret, struct error *e);
+int map_carry(const struct op_object *op, struct bpf_object *object, const struct op_map *map,
+	      int fd, struct map_carried *ret, struct error *e);

@@ -159,24 +159,26 @@ static int copy_entries(void *arg, const unsigned char *keys, const unsigned cha
 	return r;
 }
 
-int map_copy(struct map_snapshots *s, const struct op_map *map, const struct map_ref *to_ref,
-	     const int fds[2], uint64_t deadline_ns, uint64_t *ret_count, struct error *e)
+int map_copy(struct map_snapshots *s, const int fds[2], uint64_t deadline_ns, uint64_t *ret_count,
+	     struct error *e)
 {
 	cleanup(freep) void *zeros = NULL;
 	struct map_reader readers[2];
 	struct copying c = { .to = &readers[1] };
+	struct map_pair pair;
 	int r = init_readers(readers, fds, deadline_ns, e);
 
 	if (r < 0)
 		return r;
-	c.snapshot = map_snapshots_begin(s, &map->from, to_ref);
+	pair = (struct map_pair){ readers[0].id, readers[1].id };
+	c.snapshot = map_snapshots_begin(s, pair);
 	if (readers[0].is_array)
 		c.zeros = zeros = xcalloc(1, readers[0].value_size);
 	spreading_begin(&c.spreading, &readers[1]);
 	r = map_read(&readers[0], copy_entries, &c, e);
 	spreading_done(&c.spreading);
 	if (r < 0)
-		map_snapshots_drop(s, to_ref);
+		map_snapshots_drop(s, pair);
 	*ret_count = c.count;
 	return r;
 }
@@ -407,24 +409,24 @@ static const char *describe(struct arena *a, const struct sync *s, const char *m
 static int sync_maps(const struct kern_context *c, struct arena *a, const struct op_map_sync *op,
 		     const int fds[2], struct op_result *ret)
 {
-	/* Not a map's name: it cannot be that of one. */
-	const struct map_ref scratch = { op->to.instance, op->to.version, "" };
 	struct map_reader readers[2];
 	cleanup(freep) void *value = NULL;
 	struct sync s = { .from = &readers[0], .to = &readers[1] };
+	struct map_pair scratch = { 0 }; /* no map has this id */
 	int r = init_readers(readers, fds, map_deadline(MAP_SWEEP_SECONDS), &ret->error);
 
 	if (r < 0)
 		return r;
+	scratch.to = s.to->id;
 	s.value = value = xcalloc(1, s.to->value_size);
-	s.snapshot = map_snapshots_find(c->snapshots, &op->from, &op->to);
+	s.snapshot = map_snapshots_find(c->snapshots, (struct map_pair){ s.from->id, s.to->id });
 	if (s.snapshot && s.to->is_array)
 		s.zero = map_snapshot_hash(s.snapshot, value, s.to->value_size);
 	if (s.to->type == BPF_MAP_TYPE_LPM_TRIE)
-		s.present = map_snapshots_begin(c->snapshots, &op->from, &scratch);
+		s.present = map_snapshots_begin(c->snapshots, scratch);
 	r = sweep(&s, &ret->error);
 	if (s.present)
-		map_snapshots_drop(c->snapshots, &scratch);
+		map_snapshots_drop(c->snapshots, scratch);
 	if (r ==
 	    -ETIMEDOUT) { /* the next attempt would come no further, and hold up the daemon as well */
 		ret->error = (struct error){ 0 };

@@ -12,11 +12,11 @@
 #define MAP_SWEEP_SECONDS 30
 
 /*
- * The first sweep. Nothing may use `to` yet. The snapshot for the second one becomes part of s; how many entries there were
- * goes to *ret_count.
+ * The first sweep, from fds[0] to fds[1], which nothing may use yet. The snapshot for the second one becomes part of s; how
+ * many entries there were goes to *ret_count.
  */
-int map_copy(struct map_snapshots *s, const struct op_map *map, const struct map_ref *to_ref,
-	     const int fds[2], uint64_t deadline_ns, uint64_t *ret_count, struct error *e);
+int map_copy(struct map_snapshots *s, const int fds[2], uint64_t deadline_ns, uint64_t *ret_count,
+	     struct error *e);
 
 /* OP_MAP_SYNC; reason MapCopyFailed or by the code. */
 void map_sync_apply(const struct kern_context *c, struct arena *a, const struct op *op,

@@ -99,6 +99,7 @@ int map_reader_init(struct map_reader *r, int fd, uint64_t deadline_ns, struct e
 				 error_string(cpus));
 	*r = (struct map_reader){
 		.fd = fd,
+		.id = info.id,
 		.type = info.type,
 		.key_size = info.key_size,
 		.value_size = info.value_size,

@@ -9,7 +9,7 @@
 
 struct map_reader {
 	int fd; /* the caller's */
-	uint32_t type, key_size, max_entries, flags;
+	uint32_t id, type, key_size, max_entries, flags;
 	uint32_t value_size; /* as system calls have it: of a per-CPU map the values of all possible CPUs */
 	bool locked; /* values have a spin lock, so they are read and written as a whole by BPF_F_LOCK */
 	bool is_array;        /* every key below max_entries is there, always */

@@ -7,7 +7,6 @@
 
 #include "base/alloc.h"
 #include "base/macros.h"
-#include "base/str.h"
 
 #define SLOTS_FIRST 64
 
@@ -19,7 +18,7 @@ struct slot {
 
 struct map_snapshot {
 	struct map_snapshots *all;
-	char *instance, *from, *to, *map;
+	struct map_pair pair;
 	struct slot *slots;
 	size_t slot_count, count,
 		found; /* slot_count is a power of two, and at least twice count */
@@ -61,10 +60,6 @@ static void remove_at(struct map_snapshots *s, size_t i)
 
 	s->list[i] = s->list[--s->n];
 	snapshot_empty(old);
-	free(old->instance);
-	free(old->from);
-	free(old->to);
-	free(old->map);
 	free(old);
 }
 
@@ -78,51 +73,60 @@ void map_snapshots_free(struct map_snapshots *s)
 	free(s);
 }
 
-static bool is_of(const struct map_snapshot *s, const struct map_ref *to)
+static struct map_snapshot *find(const struct map_snapshots *s, struct map_pair pair, size_t *ret_i)
 {
-	return str_eq(s->instance, to->instance) && str_eq(s->to, to->version) &&
-	       str_eq(s->map, to->map);
+	for (*ret_i = 0; *ret_i < s->n; ++*ret_i) {
+		struct map_snapshot *one = s->list[*ret_i];
+
+		if (one->pair.from == pair.from && one->pair.to == pair.to)
+			return one;
+	}
+	return NULL;
 }
 
-void map_snapshots_drop(struct map_snapshots *s, const struct map_ref *to)
+void map_snapshots_drop(struct map_snapshots *s, struct map_pair pair)
 {
-	for (size_t i = s->n; i > 0; i--)
-		if (is_of(s->list[i - 1], to))
-			remove_at(s, i - 1);
+	size_t i;
+
+	if (find(s, pair, &i))
+		remove_at(s, i);
 }
 
-struct map_snapshot *map_snapshots_begin(struct map_snapshots *s, const struct map_ref *from,
-					 const struct map_ref *to)
+struct map_snapshot *map_snapshots_begin(struct map_snapshots *s, struct map_pair pair)
 {
 	struct map_snapshot *new = xnew(struct map_snapshot);
 
-	map_snapshots_drop(s, to);
+	map_snapshots_drop(s, pair);
 	new->all = s;
-	new->instance = xstrdup(to->instance);
-	new->from = xstrdup(from->version);
-	new->to = xstrdup(to->version);
-	new->map = xstrdup(to->map);
+	new->pair = pair;
 	s->list = xrealloc(s->list, (s->n + 1) * sizeof(*s->list));
 	s->list[s->n++] = new;
 	return new;
 }
 
-struct map_snapshot *map_snapshots_find(struct map_snapshots *s, const struct map_ref *from,
-					const struct map_ref *to)
+struct map_snapshot *map_snapshots_find(struct map_snapshots *s, struct map_pair pair)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (is_of(s->list[i], to) && str_eq(s->list[i]->from, from->version))
-			return s->list[i]->overflowed ? NULL : s->list[i];
-	return NULL;
+	size_t i;
+	struct map_snapshot *found = find(s, pair, &i);
+
+	return found && !found->overflowed ? found : NULL;
+}
+
+static bool is_somewhere(const struct observed *o, uint32_t map)
+{
+	for (size_t i = 0; i < o->object_count; i++)
+		for (size_t k = 0; k < o->objects[i].map_count; k++)
+			if (o->objects[i].maps[k].id == map)
+				return true;
+	return false;
 }
 
 void map_snapshots_prune(struct map_snapshots *s, const struct observed *o)
 {
 	for (size_t i = s->n; i > 0; i--) {
-		const struct map_snapshot *one = s->list[i - 1];
+		struct map_pair pair = s->list[i - 1]->pair;
 
-		if (!observed_find_object(o, one->instance, one->from) ||
-		    !observed_find_object(o, one->instance, one->to))
+		if (!is_somewhere(o, pair.from) || !is_somewhere(o, pair.to))
 			remove_at(s, i - 1);
 	}
 }

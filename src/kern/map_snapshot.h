@@ -6,9 +6,7 @@
  */
 #pragma once
 
-#include "base/arena.h"
 #include "model/observed.h"
-#include "model/op.h"
 
 /* Of all snapshots at one time: 32 MiB of memory. */
 #define MAP_SNAPSHOT_ENTRIES_MAX (1024 * 1024)
@@ -19,14 +17,17 @@ struct map_snapshot;
 struct map_snapshots *map_snapshots_new(void);
 void map_snapshots_free(struct map_snapshots *s); /* NULL is fine */
 
-/* An empty one for this map of a new version, which replaces an older one; valid until it is dropped. */
-struct map_snapshot *map_snapshots_begin(struct map_snapshots *s, const struct map_ref *from,
-					 const struct map_ref *to);
+/* By the ids of the old map and the new one: versions of an object may have the same map. */
+struct map_pair {
+	uint32_t from, to;
+};
+
+/* An empty one, which replaces an older one; valid until it is dropped. */
+struct map_snapshot *map_snapshots_begin(struct map_snapshots *s, struct map_pair pair);
 /* NULL: none was made, or it became too large. */
-struct map_snapshot *map_snapshots_find(struct map_snapshots *s, const struct map_ref *from,
-					const struct map_ref *to);
-void map_snapshots_drop(struct map_snapshots *s, const struct map_ref *to);
-/* Drops those of versions that are not there any more. */
+struct map_snapshot *map_snapshots_find(struct map_snapshots *s, struct map_pair pair);
+void map_snapshots_drop(struct map_snapshots *s, struct map_pair pair);
+/* Drops those of maps that no version has any more. */
 void map_snapshots_prune(struct map_snapshots *s, const struct observed *o);
 
 /* It would have become too large, and is empty. */

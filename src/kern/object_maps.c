@@ -47,7 +47,7 @@ const void *object_maps_bytes(struct arena *a, const struct op_object *op, const
 	return elf;
 }
 
-/* The map of the version before; -ESTALE when its pin leads to another one than the plan decided about. */
+/* The map that is to be taken; -ESTALE when its pin leads to another one than the plan decided about. */
 static int open_from(struct object_maps *m, const struct op_map *want, int *ret_fd, struct error *e)
 {
 	const struct map_ref *from = &want->from;
@@ -117,7 +117,7 @@ static int carry_values(struct object_maps *m, const struct op_map *want, struct
 	int r = open_from(m, want, &fd, &ret->error);
 
 	if (r == 0)
-		r = map_carry(m->op, m->object, want->name, fd, &carried, &ret->error);
+		r = map_carry(m->op, m->object, want, fd, &carried, &ret->error);
 	if (r == 0) {
 		add_note(m, "%s: %zu variables have the values of version %s, %zu are new",
 			 want->name, carried.variables, want->from.version, carried.fresh);
@@ -141,8 +141,16 @@ static int carry_values(struct object_maps *m, const struct op_map *want, struct
 static int use_map(struct object_maps *m, const struct object_map *map, struct op_result *ret)
 {
 	const struct op_map *want = map->want;
-	int r = object_reuse_map(m->c, m->a, map->map, &want->from, &ret->error);
+	cleanup(closep) int fd = -1;
+	int r = 0;
 
+	/* Without an id it is a map that this very plan made. */
+	if (want->from_id)
+		r = open_from(m, want, &fd, &ret->error);
+	if (r == 0)
+		r = want->from_id ?
+			    object_reuse_fd(m->a, map->map, fd, &ret->error) :
+			    object_reuse_map(m->c, m->a, map->map, &want->from, &ret->error);
 	if (r == 0)
 		return 0;
 	error_prefix(&ret->error, r, "map %s cannot be map %s of %s", map->name, want->from.map,
@@ -251,14 +259,13 @@ static int reopen(const struct bpf_map *map, int *ret_fd, struct error *e)
 static int copy_map(struct object_maps *m, const struct object_map *map, uint64_t deadline_ns,
 		    struct op_result *ret)
 {
-	const struct map_ref to = { m->op->instance, m->op->version, map->name };
 	cleanup(closep) int fd = -1;
 	uint64_t count = 0;
 	int r = reopen(map->map, &fd, &ret->error);
 
 	if (r == 0)
-		r = map_copy(m->c->snapshots, map->want, &to, (const int[]){ map->from, fd },
-			     deadline_ns, &count, &ret->error);
+		r = map_copy(m->c->snapshots, (const int[]){ map->from, fd }, deadline_ns, &count,
+			     &ret->error);
 	if (r == 0) {
 		add_note(m, "map %s: %llu entries of version %s copied", map->name,
 			 (unsigned long long)count, map->want->from.version);

@@ -518,6 +518,35 @@ static void a_second_sweep_can_be_repeated(void **state)
 	}
 }
 
+/* The version after the next keeps the larger map before the second sweep was done. */
+static void the_second_sweep_finds_a_map_that_was_kept_since(void **state)
+{
+	const struct growable *g = &growable_maps[0];
+	struct op sync = { .kind = OP_MAP_SYNC,
+			   .key = "o",
+			   .sync = { .from = { "o", "v1", g->map }, .to = { "o", "v3", g->map } } };
+	struct op remove = { .kind = OP_OBJECT_REMOVE,
+			     .object = { .instance = "o", .version = "v2" } };
+	struct op_map *map;
+	struct op op;
+
+	(void)state;
+	load_first();
+	fill("v1");
+	load_larger();
+	op = load_version("v3", "test_take_over", all_programs);
+	map = take(&op, g->map, MAP_KEEP);
+	map->from.version = "v2";
+	map->from_id = map_info("v2", g->map).id;
+	apply_fine(&op);
+	change_both(g);
+	apply_fine(&remove);
+	(void)observe();
+	assert_non_null(strstr(apply_fine(&sync).note, "changed 1 entries, added 1 and deleted 1"));
+	assert_entry("v3", g, 0, 100);
+	assert_entry("v3", g, 4, 0);
+}
+
 /* A daemon that was restarted between the sweeps. */
 static void without_a_snapshot_only_new_entries_come(void **state)
 {
@@ -855,6 +884,24 @@ static void a_declared_variable_has_its_declared_value(void **state)
 	assert_int_equal(variable_of("v2", &op, "total", 0), 2);
 }
 
+/* Its value came from a declaration that is gone. */
+static void a_variable_that_is_declared_no_more_has_the_value_of_the_file(void **state)
+{
+	static const char *fresh[] = { "limit" };
+	struct op_map *map;
+	struct op op;
+
+	(void)state;
+	load_variables();
+	op = load_version("v2", "test_carry_2", carry_programs);
+	map = take(&op, ".data", MAP_CARRY);
+	map->fresh = fresh;
+	map->fresh_count = ARRAY_SIZE(fresh);
+	apply_fine(&op);
+	assert_int_equal(variable_of("v2", &op, "limit", 0), 6);
+	assert_int_equal(variable_of("v2", &op, "total", 0), 2);
+}
+
 static void a_variable_of_another_type_is_told(void **state)
 {
 	struct op op;
@@ -1081,6 +1128,7 @@ int main(void)
 		FIXTURE_TEST(a_larger_map_has_the_entries),
 		FIXTURE_TEST(the_second_sweep_brings_what_the_old_version_changed),
 		FIXTURE_TEST(a_second_sweep_can_be_repeated),
+		FIXTURE_TEST(the_second_sweep_finds_a_map_that_was_kept_since),
 		FIXTURE_TEST(without_a_snapshot_only_new_entries_come),
 		FIXTURE_TEST(a_version_that_is_gone_leaves_nothing_to_sync),
 		FIXTURE_TEST(maps_of_different_kinds_do_not_sync),
@@ -1093,6 +1141,7 @@ int main(void)
 		FIXTURE_TEST(a_busy_array_is_copied),
 		FIXTURE_TEST(variables_go_over_by_name),
 		FIXTURE_TEST(a_declared_variable_has_its_declared_value),
+		FIXTURE_TEST(a_variable_that_is_declared_no_more_has_the_value_of_the_file),
 		FIXTURE_TEST(a_variable_of_another_type_is_told),
 		FIXTURE_TEST(a_section_without_types_is_not_carried),
 		FIXTURE_TEST(a_timer_of_a_kept_map_goes_on),
