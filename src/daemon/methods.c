@@ -124,12 +124,18 @@ static void wait_for_pass(const struct request *q, json_t *parameters)
 
 /* --- reading ------------------------------------------------------------------- */
 
-/* Who answers, and why the last pass could not look; NULL if it could. */
-static void add_daemon(json_t *status, const char *trouble)
+/* Who answers, what was repaired, and why the last pass could not look; NULL if it could. */
+static void add_daemon(json_t *status, const struct recon *r)
 {
+	const char *trouble = recon_trouble(r), *reason;
+	json_t *repairs = json_object();
+	uint64_t count;
+
+	for (size_t i = 0; recon_repairs(r, i, &reason, &count); i++)
+		(void)json_object_set_new(repairs, reason, json_integer((json_int_t)count));
 	(void)json_object_set_new(status, "daemon",
-				  json_pack("{s:s,s:i}", "version", PACKAGE_VERSION, "pid",
-					    (int)getpid()));
+				  json_pack("{s:s,s:i,s:o}", "version", PACKAGE_VERSION, "pid",
+					    (int)getpid(), "repairs", repairs));
 	(void)json_object_set_new(status, "trouble", trouble ? json_string(trouble) : json_null());
 }
 
@@ -158,7 +164,7 @@ static json_t *status_reply(const struct request *q, const struct fresh_request 
 
 	if (want->runs || want->entries)
 		fresh_fill(manager_fresh(q->manager), want, status);
-	add_daemon(status, recon_trouble(r));
+	add_daemon(status, r);
 	return json_pack("{s:o}", "status", status);
 }
 

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "kern/context.h"
+#include "kern/keep.h"
 #include "kern/path.h"
 #include "kern/syscalls.h"
 #include "model/layout.h"
@@ -52,23 +53,24 @@ static int directory_is_ours(int dirfd, const char *name, struct error *e)
 	return S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static int directory_is_ready(const char *path, struct error *e)
+static int directory_is_ready(const char *path, int *ret_fd, struct error *e)
 {
-	cleanup(closep) int fd = -1;
 	int r = directory_is_ours(AT_FDCWD, path, e);
 
 	if (r <= 0)
 		return r;
-	fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
+	*ret_fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret_fd < 0)
 		return error_set(e, -errno, "open %s: %s", path, error_string(errno));
 	for (size_t i = 0; r > 0 && i < ARRAY_SIZE(parts); i++)
-		r = directory_is_ours(fd, parts[i], e);
+		r = directory_is_ours(*ret_fd, parts[i], e);
 	return r;
 }
 
-int bpffs_observe(const struct kern_context *c, struct observed *ret, struct error *e)
+int bpffs_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
+		  struct error *e)
 {
+	cleanup(closep) int fd = -1;
 	cleanup(freep) char *parent = parent_of(c->bpffs_dir);
 	int r = path_is_bpffs(c->bpffs_dir, e);
 
@@ -80,10 +82,11 @@ int bpffs_observe(const struct kern_context *c, struct observed *ret, struct err
 	ret->directory_ready = false;
 	if (!ret->bpffs_mounted)
 		return 0;
-	r = directory_is_ready(c->bpffs_dir, e);
+	r = directory_is_ready(c->bpffs_dir, &fd, e);
 	if (r < 0)
 		return r;
 	ret->directory_ready = r > 0;
+	ret->directory_moved = keep_directory(c->keep, a, fd, c->bpffs_dir);
 	return 0;
 }
 

@@ -164,14 +164,16 @@ int chain_observe(const struct kern_context *c, struct arena *a, struct observed
 	int r = 0;
 
 	if (ret->bpffs_mounted)
-		r = pin_part_list(c, a, LAYOUT_CHAINS, &names, e);
+		r = pin_part_directories(c, a, LAYOUT_CHAINS, &names, ret, e);
 	add_kept(c, a, &names);
 	for (size_t i = 0; r == 0 && i < names.n; i++) {
 		struct observed_chain *chain;
 		uint32_t id;
 
-		if (num_parse_u32(names.v[i], UINT32_MAX, &id) < 0 || id == 0)
+		if (num_parse_u32(names.v[i], UINT32_MAX, &id) < 0 || id == 0) {
+			pin_foreign(a, ret, arena_printf(a, LAYOUT_CHAINS "/%s", names.v[i]));
 			continue;
+		}
 		chain = LIST_ADD(a, &chains);
 		chain->id = id;
 		r = chain_observe_one(c, a, chain, e);

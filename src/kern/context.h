@@ -22,13 +22,14 @@ struct kern_context {
 	char tag[9];                     /* stands for these two, see layout_mount_source() */
 	struct program_users *users;     /* kern/program_users.h */
 	struct object_cache *objects;    /* kern/object_cache.h */
-	struct keep *keep;               /* kern/keep.h */
+	struct keep *keep;               /* kern/keep.h; NULL: nothing is held */
 	struct map_snapshots *snapshots; /* kern/map_snapshot.h */
 	int64_t *lock_wait_ms; /* how long libxdp's lock may still be waited for, see libxdp_lock() */
 };
 
 /* bpffs.c: the mount at the parent of bpffs_dir and our directory on it. */
-int bpffs_observe(const struct kern_context *c, struct observed *ret, struct error *e);
+int bpffs_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
+		  struct error *e);
 void bpffs_apply(const struct kern_context *c, const struct op *op, struct op_result *ret);
 
 /* share.c: mounts, pins, owners and modes of shares. */

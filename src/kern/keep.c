@@ -3,15 +3,19 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/macros.h"
 #include "base/num.h"
 #include "base/str.h"
 #include "kern/pin.h"
+#include "kern/syscalls.h"
 #include "model/layout.h"
 
 struct kept_pin {
@@ -31,6 +35,7 @@ struct keep {
 	struct kept *v; /* sorted by directory */
 	size_t n, cap;
 	size_t held, most; /* descriptors */
+	int directory;     /* ours, as a path only; -1: not seen yet */
 };
 
 struct keep *keep_new(void)
@@ -38,6 +43,7 @@ struct keep *keep_new(void)
 	struct keep *k = xnew(struct keep);
 	struct rlimit limit = { .rlim_cur = 1024 };
 
+	k->directory = -1;
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	k->most = limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : limit.rlim_cur / 2;
 	return k;
@@ -73,6 +79,7 @@ void keep_free(struct keep *k)
 		return;
 	while (k->n)
 		remove_at(k, k->n - 1);
+	closep(&k->directory);
 	free(k->v);
 	free(k);
 }
@@ -111,7 +118,7 @@ static struct kept_pin *find_pin(const struct kept *kept, const char *name)
 
 int keep_find(const struct keep *k, const char *directory, const char *name, uint32_t *ret_id)
 {
-	const struct kept_pin *p = find_pin(find(k, directory), name);
+	const struct kept_pin *p = k ? find_pin(find(k, directory), name) : NULL;
 
 	if (ret_id)
 		*ret_id = p ? p->id : 0;
@@ -131,7 +138,8 @@ void keep_list(const struct keep *k, struct arena *a, const char *part, const ch
 	const char *prefix = arena_printf(a, "%s/", part);
 	LIST(const char *) names = { 0 };
 
-	for (size_t i = place(k, prefix); i < k->n && str_starts(k->v[i].directory, prefix); i++)
+	for (size_t i = k ? place(k, prefix) : 0;
+	     k && i < k->n && str_starts(k->v[i].directory, prefix); i++)
 		if (find_pin(&k->v[i], name))
 			*LIST_ADD(a, &names) = arena_strdup(a, k->v[i].directory + strlen(prefix));
 	*ret = (struct string_list){ names.v, names.n };
@@ -392,6 +400,45 @@ void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
 	for (size_t i = k->n; i-- > 0;)
 		if (!k->v[i].seen && !chain_is_needed(&k->v[i], o))
 			remove_at(k, i);
+}
+
+/* --- our directory ---------------------------------------------------------------- */
+
+static bool is_same_directory(int x, int y)
+{
+	struct stat a, b;
+
+	return fstat(x, &a) == 0 && fstat(y, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+/* The kernel marks what was removed at the end of its path. */
+static const char *where_it_is(const struct keep *k, struct arena *a)
+{
+	char path[4096];
+	ssize_t n = readlink(fd_path(k->directory).s, path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	return str_ends(path, " (deleted)") ? NULL : arena_strdup(a, path);
+}
+
+const char *keep_directory(struct keep *k, struct arena *a, int fd, const char *path)
+{
+	const char *now = NULL;
+
+	if (!k)
+		return NULL;
+	if (k->directory >= 0 && (fd < 0 || !is_same_directory(k->directory, fd)))
+		now = where_it_is(k, a);
+	if (str_eq(now, path))
+		now = NULL; /* it is there, and no more what it was */
+	if (fd >= 0 && (k->directory < 0 || !is_same_directory(k->directory, fd))) {
+		closep(&k->directory);
+		k->directory = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	}
+	return now;
 }
 
 /* --- marks -------------------------------------------------------------------- */

@@ -35,6 +35,12 @@ void keep_forget_link(struct keep *k, uint32_t id); /* in whatever namespace */
 void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
 		 const struct observed *o);
 
+/*
+ * Our directory as it is seen (fd, which stays the caller's; -1: it is not there): whether the one seen before was
+ * renamed is told by where its descriptor leads now. NULL: it was not, or it is gone.
+ */
+const char *keep_directory(struct keep *k, struct arena *a, int fd, const char *path);
+
 /* Sets `ours` of each program of o->programs that is not pinned but carries our mark. */
 int keep_find_marks(const struct kern_context *c, struct arena *a, struct observed *o,
 		    struct error *e);

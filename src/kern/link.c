@@ -83,13 +83,13 @@ struct link_list {
 	LIST(struct observed_link) list;
 };
 
-static int observe_pinned(const struct kern_context *c, struct arena *a, bool mounted,
+static int observe_pinned(const struct kern_context *c, struct arena *a, struct observed *o,
 			  struct link_list *l, struct error *e)
 {
 	struct string_list names = { 0 };
 	int r = 0;
 
-	if (mounted)
+	if (o->bpffs_mounted)
 		r = pin_part_list(c, a, LAYOUT_LINKS, &names, e);
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
 		cleanup(closep) int fd = -1;
@@ -97,15 +97,21 @@ static int observe_pinned(const struct kern_context *c, struct arena *a, bool mo
 		const char *netns;
 		uint32_t id;
 
-		if (!layout_link_parse(a, names.v[i], &id, &netns))
+		if (!layout_link_parse(a, names.v[i], &id, &netns)) {
+			pin_foreign(a, o, arena_printf(a, LAYOUT_LINKS "/%s", names.v[i]));
 			continue;
+		}
 		r = pin_open_if(pin_path(c, a, layout_link_pin(a, id, netns)), &fd, e);
-		/* Somebody else's thing in its place is no link of ours. */
-		if (r > 0 && pin_kind(fd) != PIN_LINK)
-			continue;
-		if (r > 0)
+		if (r > 0 && pin_kind(fd) == PIN_LINK)
 			r = link_info(fd, &link, e);
-		if (r <= 0 || link.id != id)
+		else if (r > 0)
+			r = 0;
+		if (r == 0 || (r > 0 && link.id != id)) {
+			/* Somebody else's thing, whatever it is called, is no link of ours. */
+			pin_foreign(a, o, arena_printf(a, LAYOUT_LINKS "/%s", names.v[i]));
+			continue;
+		}
+		if (r < 0)
 			continue;
 		link.pinned = true;
 		link.netns = netns;
@@ -211,7 +217,7 @@ int link_observe(const struct kern_context *c, struct arena *a, struct observed 
 	struct link_list l = { 0 };
 	int r;
 
-	r = observe_pinned(c, a, ret->bpffs_mounted, &l, e);
+	r = observe_pinned(c, a, ret, &l, e);
 	if (r == 0)
 		r = observe_kept(c, a, &l, e);
 	if (r == 0)

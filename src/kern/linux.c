@@ -121,12 +121,38 @@ const struct feature *kern_linux_features(struct kern_linux *k, size_t *ret_coun
 
 /* --- observe -------------------------------------------------------------- */
 
+static bool is_part(const char *name)
+{
+	static const char *const parts[] = { LAYOUT_OBJECTS, LAYOUT_CHAINS, LAYOUT_LINKS,
+					     LAYOUT_NETNS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (str_eq(name, parts[i]))
+			return true;
+	return false;
+}
+
+/* What lies in our directory besides its parts. */
+static int observe_directory(const struct kern_context *c, struct arena *a, struct observed *o,
+			     struct error *e)
+{
+	struct string_list names = { 0 };
+	int r = o->directory_ready ? pin_directory_list(a, c->bpffs_dir, &names, e) : 0;
+
+	for (size_t i = 0; i < names.n; i++)
+		if (!is_part(names.v[i]))
+			pin_foreign(a, o, names.v[i]);
+	return r;
+}
+
 static int observe_pins(const struct kern_context *c, struct arena *a, struct observed *o,
 			struct error *e)
 {
 	int r;
 
-	r = object_observe(c, a, o, e);
+	r = observe_directory(c, a, o, e);
+	if (r == 0)
+		r = object_observe(c, a, o, e);
 	if (r == 0)
 		r = chain_observe(c, a, o, e);
 	return r < 0 ? r : link_observe(c, a, o, e);
@@ -171,7 +197,11 @@ static int recover_objects(const struct kern_context *c, struct arena *a, struct
 	bool found;
 	int r = object_recover(c, a, o, &found, e);
 
-	return r == 0 && found ? link_observe(c, a, o, e) : r;
+	if (r < 0 || !found)
+		return r;
+	o->links = NULL;
+	o->link_count = 0;
+	return link_observe(c, a, o, e);
 }
 
 static int linux_observe(void *ctx, struct arena *a, const struct observe_request *want,
@@ -182,7 +212,7 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	struct observed o = { 0 };
 	int r;
 
-	r = bpffs_observe(c, &o, e);
+	r = bpffs_observe(c, a, &o, e);
 	if (r == 0)
 		r = observe_pins(c, a, &o, e);
 	if (r == 0)

@@ -185,6 +185,9 @@ static struct observed_object copy_object(struct arena *a, const struct observed
 {
 	struct observed_object copy = *o;
 
+	copy.foreign.v = arena_calloc(a, o->foreign.n, sizeof(*copy.foreign.v));
+	for (size_t i = 0; i < o->foreign.n; i++)
+		copy.foreign.v[i] = arena_strdup(a, o->foreign.v[i]);
 	copy.instance = arena_strdup(a, o->instance);
 	copy.version = arena_strdup(a, o->version);
 	copy.programs = copy_programs(a, o->programs, o->program_count);

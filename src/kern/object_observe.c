@@ -106,6 +106,57 @@ static int observe_meta(struct recover *look, struct object_record *record,
 	return 0;
 }
 
+static bool is_program(const struct meta_object *m, const char *name)
+{
+	for (size_t i = 0; name && i < m->program_count; i++)
+		if (str_eq(m->programs[i], name))
+			return true;
+	return false;
+}
+
+static bool is_map(const struct meta_object *m, const char *name)
+{
+	for (size_t i = 0; name && i < m->map_count; i++)
+		if (str_eq(m->maps[i].name, name))
+			return true;
+	return false;
+}
+
+static bool is_known(const struct meta_object *m, const char *part, const char *name)
+{
+	static const char *const own[] = { LAYOUT_PROGRAMS, LAYOUT_MAPS, LAYOUT_EXTENSIONS,
+					   LAYOUT_META };
+
+	if (*part)
+		return str_eq(part, LAYOUT_MAPS) ? is_map(m, name) : is_program(m, name);
+	for (size_t i = 0; name && i < ARRAY_SIZE(own); i++)
+		if (str_eq(own[i], name))
+			return true;
+	return false;
+}
+
+/* What lies in the directory without being of it. It is read only when the directory changed. */
+static int observe_foreign(struct recover *look, struct observed_object *o, struct error *e)
+{
+	static const char *const parts[] = { "", LAYOUT_PROGRAMS, LAYOUT_MAPS, LAYOUT_EXTENSIONS };
+	struct observed found = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++) {
+		const char *directory = arena_printf(look->a, "%s%s%s", look->directory,
+						     *parts[i] ? "/" : "", parts[i]);
+		struct string_list names;
+
+		r = pin_directory_list(look->a, pin_path(look->c, look->a, directory), &names, e);
+		for (size_t k = 0; r == 0 && k < names.n; k++)
+			if (!is_known(&o->meta, parts[i], layout_unescape(look->a, names.v[k])))
+				pin_foreign(look->a, &found,
+					    arena_printf(look->a, "%s/%s", directory, names.v[k]));
+	}
+	o->foreign = found.foreign;
+	return r;
+}
+
 /* record NULL: it is not to be remembered. */
 static int observe_version(const struct kern_context *c, struct arena *a,
 			   struct object_record *record, struct observed_object *o, struct error *e)
@@ -119,6 +170,8 @@ static int observe_version(const struct kern_context *c, struct arena *a,
 	if (look.lost.n)
 		meta = look.lost.v[--look.lost.n];
 	r = observe_pins(&look, o, e);
+	if (r == 0 && record)
+		r = observe_foreign(&look, o, e);
 	/* Whoever finds metadata finds all that it lists, so it is last. */
 	if (meta.path)
 		*LIST_ADD(a, &look.lost) = meta;
@@ -134,6 +187,7 @@ struct reader {
 	const char *root; /* objects/ */
 	struct object_scan *scan;
 	LIST(struct observed_object) list;
+	struct observed *observed;
 };
 
 /*
@@ -145,30 +199,45 @@ static void add_empty(struct reader *r, const char *instance)
 	*LIST_ADD(r->a, &r->list) = (struct observed_object){ .instance = instance, .version = "" };
 }
 
+static void foreign_below(struct reader *r, const char *instance, const char *name)
+{
+	pin_foreign(r->a, r->observed, arena_printf(r->a, LAYOUT_OBJECTS "/%s/%s", instance, name));
+}
+
 static int read_instance(struct reader *r, const char *name, const char *instance, struct error *e)
 {
 	struct object_record *record = object_record_new(r->scan, name);
 	size_t first = r->list.n;
+	struct pin_names names;
 	struct string_list versions;
+	bool foreign;
 	int code;
 
-	code = pin_directory_list(r->a, arena_printf(r->a, "%s/%s", r->root, name), &versions, e);
+	code = pin_names_list(r->a, arena_printf(r->a, "%s/%s", r->root, name), &names, e);
+	versions = names.directories;
+	foreign = names.others.n > 0;
 	object_record_reserve(record, versions.n);
-	if (code == 0 && versions.n == 0)
+	for (size_t i = 0; i < names.others.n; i++)
+		foreign_below(r, name, names.others.v[i]);
+	if (code == 0 && versions.n == 0 && !foreign)
 		add_empty(r, instance);
 	for (size_t i = 0; code == 0 && i < versions.n; i++) {
 		const char *version = layout_unescape(r->a, versions.v[i]);
 		struct observed_object *o;
 
-		if (!version)
+		if (!version) {
+			foreign_below(r, name, versions.v[i]);
+			foreign = true;
 			continue;
+		}
 		object_record_add(record, versions.v[i]);
 		o = LIST_ADD(r->a, &r->list);
 		o->instance = instance;
 		o->version = version;
 		code = observe_version(r->c, r->a, record, o, e);
 	}
-	if (code == 0)
+	/* What is not ours is of no version, and so in no record. */
+	if (code == 0 && !foreign)
 		object_record_keep(record, r->list.v + first, r->list.n - first);
 	return code;
 }
@@ -178,8 +247,10 @@ static int observe_instance(struct reader *r, const char *name, struct error *e)
 	const char *instance = layout_unescape(r->a, name);
 	struct object_versions known;
 
-	if (!instance)
+	if (!instance) {
+		pin_foreign(r->a, r->observed, arena_printf(r->a, LAYOUT_OBJECTS "/%s", name));
 		return 0;
+	}
 	if (!object_scan_find(r->scan, r->a, name, &known))
 		return read_instance(r, name, instance, e);
 	for (size_t i = 0; i < known.n; i++)
@@ -231,12 +302,14 @@ static int observe_kept(struct reader *r, struct error *e)
 int object_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
 		   struct error *e)
 {
-	struct reader reader = { .c = c, .a = a, .root = pin_path(c, a, LAYOUT_OBJECTS) };
+	struct reader reader = {
+		.c = c, .a = a, .root = pin_path(c, a, LAYOUT_OBJECTS), .observed = ret
+	};
 	struct string_list instances = { 0 };
 	int r = 0;
 
 	if (ret->bpffs_mounted)
-		r = pin_part_list(c, a, LAYOUT_OBJECTS, &instances, e);
+		r = pin_part_directories(c, a, LAYOUT_OBJECTS, &instances, ret, e);
 	if (r == 0) {
 		reader.scan = object_scan_begin(c->objects, reader.root);
 		/* most have one version, and outgrown lists would stay in the arena */
@@ -252,6 +325,9 @@ int object_observe(const struct kern_context *c, struct arena *a, struct observe
 	if (r < 0)
 		return error_prefix(e, r, "loaded objects");
 	sort(&reader);
+	for (size_t i = 0; i < reader.list.n; i++)
+		for (size_t k = 0; k < reader.list.v[i].foreign.n; k++)
+			pin_foreign(a, ret, reader.list.v[i].foreign.v[k]);
 	ret->objects = reader.list.v;
 	ret->object_count = reader.list.n;
 	return 0;

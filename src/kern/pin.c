@@ -47,7 +47,8 @@ int pin_open_if(const char *path, int *ret_fd, struct error *e)
 {
 	int fd = bpf_obj_get(path);
 
-	if (fd < 0 && errno == ENOENT)
+	/* ENOTDIR: somebody pinned something in the place of one of its directories. */
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (fd < 0)
 		return error_set(e, -errno, "cannot open pin %s: %s", path, error_string(errno));
@@ -108,13 +109,24 @@ int pin_name_compare(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int pin_directory_list(struct arena *a, const char *path, struct string_list *ret, struct error *e)
+struct name_list {
+	LIST(const char *) list;
+};
+
+static struct string_list sorted(struct name_list *l)
+{
+	if (l->list.n > 0)
+		qsort(l->list.v, l->list.n, sizeof(*l->list.v), pin_name_compare);
+	return (struct string_list){ l->list.v, l->list.n };
+}
+
+/* others NULL: they are listed among the directories. */
+static int list_names(struct arena *a, const char *path, struct name_list *directories,
+		      struct name_list *others, struct error *e)
 {
 	cleanup(closedirp) DIR *d = opendir(path);
-	LIST(const char *) names = { 0 };
 
-	*ret = (struct string_list){ 0 };
-	if (!d && errno == ENOENT)
+	if (!d && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (!d)
 		return error_set(e, -errno, "cannot open directory %s: %s", path,
@@ -124,19 +136,45 @@ int pin_directory_list(struct arena *a, const char *path, struct string_list *re
 
 		errno = 0;
 		entry = readdir(d);
-		if (!entry && errno == 0)
-			break;
 		if (!entry)
-			return error_set(e, -errno, "cannot read directory %s: %s", path,
-					 error_string(errno));
-		if (entry->d_name[0] != '.')
-			*LIST_ADD(a, &names) = arena_strdup(a, entry->d_name);
+			return errno == 0 ? 0 :
+					    error_set(e, -errno, "cannot read directory %s: %s",
+						      path, error_string(errno));
+		if (entry->d_name[0] == '.')
+			continue;
+		*LIST_ADD(a,
+			  others && entry->d_type != DT_DIR ? &others->list : &directories->list) =
+			arena_strdup(a, entry->d_name);
 	}
-	if (names.n > 0)
-		qsort(names.v, names.n, sizeof(*names.v), pin_name_compare);
-	ret->v = names.v;
-	ret->n = names.n;
-	return 0;
+}
+
+int pin_directory_list(struct arena *a, const char *path, struct string_list *ret, struct error *e)
+{
+	struct name_list names = { 0 };
+	int r = list_names(a, path, &names, NULL, e);
+
+	*ret = sorted(&names);
+	return r;
+}
+
+int pin_names_list(struct arena *a, const char *path, struct pin_names *ret, struct error *e)
+{
+	struct name_list directories = { 0 }, others = { 0 };
+	int r = list_names(a, path, &directories, &others, e);
+
+	*ret = (struct pin_names){ sorted(&directories), sorted(&others) };
+	return r;
+}
+
+void pin_foreign(struct arena *a, struct observed *o, const char *path)
+{
+	const char **v = arena_calloc(a, o->foreign.n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < o->foreign.n; i++)
+		v[i] = o->foreign.v[i];
+	v[o->foreign.n] = path;
+	o->foreign.v = v;
+	o->foreign.n++;
 }
 
 /* 1: root's alone, 0: somebody else's, or not there. */
@@ -151,17 +189,36 @@ static int directory_is_ours(const char *path, struct error *e)
 	return S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
+static int part_is_ours(const struct kern_context *c, const char *path, struct error *e)
+{
+	int r = directory_is_ours(c->bpffs_dir, e);
+
+	return r > 0 ? directory_is_ours(path, e) : r;
+}
+
 int pin_part_list(const struct kern_context *c, struct arena *a, const char *part,
 		  struct string_list *ret, struct error *e)
 {
 	const char *path = pin_path(c, a, part);
-	int r;
+	int r = part_is_ours(c, path, e);
 
 	*ret = (struct string_list){ 0 };
-	r = directory_is_ours(c->bpffs_dir, e);
-	if (r > 0)
-		r = directory_is_ours(path, e);
 	return r <= 0 ? r : pin_directory_list(a, path, ret, e);
+}
+
+int pin_part_directories(const struct kern_context *c, struct arena *a, const char *part,
+			 struct string_list *ret, struct observed *o, struct error *e)
+{
+	const char *path = pin_path(c, a, part);
+	struct pin_names names = { 0 };
+	int r = part_is_ours(c, path, e);
+
+	if (r > 0)
+		r = pin_names_list(a, path, &names, e);
+	for (size_t i = 0; i < names.others.n; i++)
+		pin_foreign(a, o, arena_printf(a, "%s/%s", part, names.others.v[i]));
+	*ret = names.directories;
+	return r;
 }
 
 static int remove_tree(struct arena *a, const char *path, int depth, struct error *e)

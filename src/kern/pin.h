@@ -34,12 +34,22 @@ int pin_directory_remove(struct arena *a, const char *path, struct error *e);
 int pin_name_compare(const void *a, const void *b);
 /* Names in it, sorted; a directory that does not exist has none. */
 int pin_directory_list(struct arena *a, const char *path, struct string_list *ret, struct error *e);
+/* The same apart: directories, and what is none. What is itself no directory has neither. */
+struct pin_names {
+	struct string_list directories, others;
+};
+int pin_names_list(struct arena *a, const char *path, struct pin_names *ret, struct error *e);
 /*
- * The same for one of the parts of our directory (LAYOUT_OBJECTS, …). One that others than root can
+ * Names of one of the parts of our directory (LAYOUT_OBJECTS, …). One that others than root can
  * write to is not ours, whatever lies in it, and so empty.
  */
 int pin_part_list(const struct kern_context *c, struct arena *a, const char *part,
 		  struct string_list *ret, struct error *e);
+/* Of a part that consists of directories: what is none is reported as foreign in o. */
+int pin_part_directories(const struct kern_context *c, struct arena *a, const char *part,
+			 struct string_list *ret, struct observed *o, struct error *e);
+/* path, relative to our directory, is nothing of ours. */
+void pin_foreign(struct arena *a, struct observed *o, const char *path);
 
 /*
  * Whose metadata it is: the map's name carries the tag of our directories, and it is bound to the
@@ -57,16 +67,14 @@ const char *pin_meta_name(struct arena *a, const char *tag);
 /* Writes data into a frozen array of one entry and pins it as `meta` of the directory. */
 int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner,
 		   const void *data, size_t size, struct error *e);
+
 struct pin_meta {
 	const void *data;
 	size_t size;
 	uint32_t id; /* of the map */
 };
 
-int pin_meta_read(struct arena *a, const char *directory, const void **ret, size_t *ret_size,
-		  struct error *e);
-
-/* The same of a descriptor; what: its name for messages. *ret_id: the map's. */
+/* Of a descriptor, which is called what in messages; -EBADMSG when it cannot be metadata. */
 int pin_meta_read_fd(struct arena *a, int fd, const char *what, struct pin_meta *ret,
 		     struct error *e);
 

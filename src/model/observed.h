@@ -47,7 +47,8 @@ struct observed_object {
 	uint32_t meta_id;
 	struct observed_lost *lost; /* also listed below, as if it were pinned */
 	size_t lost_count;
-	struct meta_object meta; /* empty unless it could be read; a complete version has it */
+	struct string_list foreign; /* paths below our directory of what is not ours in it */
+	struct meta_object meta;    /* empty unless it could be read; a complete version has it */
 	struct observed_program *programs;
 	struct observed_map *maps;
 	size_t program_count, map_count;
@@ -215,6 +216,9 @@ struct observe_request {
 struct observed {
 	bool bpffs_mounted;   /* our directory's file system is a bpffs */
 	bool directory_ready; /* our directory and its three parts exist */
+	const char
+		*directory_moved; /* where it is now, after somebody renamed it; NULL: nobody did */
+	struct string_list foreign; /* paths below our directory of what is not ours */
 	struct observed_netns *netns;
 	struct observed_interface *interfaces; /* by netns (the own first, then by name), ifindex */
 	struct observed_dispatch *dispatches;  /* likewise */

@@ -279,6 +279,23 @@ static void edit_slot(struct planner *p, struct dispatcher *d, size_t i)
 	*LIST_ADD(p->a, &d->edits) = draft;
 }
 
+/* Another dispatcher would only be fought for as well: the chain stays as it is. */
+static bool is_contested(struct planner *p, const struct dispatcher *d, const struct slot *slots)
+{
+	const struct failure *f = NULL;
+	struct condition_status why;
+
+	for (size_t i = 0; i < d->member_count && !f; i++)
+		if (!slot_holds(&slots[i], d->members[i].id))
+			f = lookup_failure(p, edit_subject(p, d, i), FAILURE_ANY_VERSION);
+	if (!f)
+		return false;
+	condition_from_failure(&why, f);
+	for (size_t i = 0; i < d->users.n; i++)
+		chain_stop(d->users.v[i], false, &why);
+	return true;
+}
+
 static void dispatcher_edit(struct planner *p, struct dispatcher *d)
 {
 	const struct slot *slots;
@@ -286,7 +303,7 @@ static void dispatcher_edit(struct planner *p, struct dispatcher *d)
 	if (!d->users.n || !users_agree(d))
 		return;
 	slots = d->users.v[0]->slots;
-	if (!can_edit(p, d, slots))
+	if (is_contested(p, d, slots) || !can_edit(p, d, slots))
 		return;
 	d->slots = slots;
 	for (size_t i = 0; i < d->member_count; i++)

@@ -292,6 +292,8 @@ const struct failure *lookup_failure(const struct planner *p, const char *subjec
 {
 	const struct failure *f = lookup_past_failure(p, subject, version);
 
+	if (!f || f->due)
+		f = lookup_past_failure(p, subject, FAILURE_ANY_VERSION);
 	return f && !f->due ? f : NULL;
 }
 

@@ -18,7 +18,7 @@
  * of the operation that failed.
  */
 struct failure {
-	const char *subject, *version;
+	const char *subject, *version; /* FAILURE_ANY_VERSION: whatever would be attempted */
 	enum failure_class class;
 	bool due;            /* its back-off has passed: plan it again */
 	int code;            /* -errno */
@@ -26,6 +26,8 @@ struct failure {
 	const char *message; /* with the kernel's own words */
 	const char *log;     /* verifier log, NULL without one */
 };
+
+#define FAILURE_ANY_VERSION "*"
 
 struct node { /* the machine, for `when` */
 	const char *host, *arch;

@@ -62,6 +62,8 @@ const struct reason plan_reasons[] = {
 	{ REASON_READ_ONLY_WINDOW,
 	  "changes make the read-only share writable for a moment on this kernel" },
 	{ REASON_SHARED_GROUP, "the user's primary group has other members" },
+	{ REASON_CONTESTED,
+	  "somebody changes it again and again, so it is not repaired for a while" },
 	{ REASON_FOREIGN_PIN, "something that is no map of ours lies in the share" },
 };
 

@@ -59,6 +59,7 @@
 #define REASON_READ_ONLY_NOT_ENFORCED   "ReadOnlyNotEnforced"
 #define REASON_READ_ONLY_WINDOW         "ReadOnlyWindow"
 #define REASON_SHARED_GROUP             "SharedGroup"
+#define REASON_CONTESTED                "Contested"
 #define REASON_FOREIGN_PIN              "ForeignPin"
 
 struct reason {

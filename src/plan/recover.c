@@ -188,6 +188,16 @@ static void object_restore(struct planner *p, const struct observed_object *o)
 			draft_need(p, p->drafts.v[k], d);
 }
 
+/* What runs serves on, but not as safely as declared. */
+static void chain_suffers(struct planner *p, const struct chain *c, const char *subject)
+{
+	const struct failure *f = lookup_failure(p, subject, "");
+
+	for (size_t i = 0; f && i < c->attachments.n; i++)
+		if (c->attachments.v[i]->condition.state == STATE_READY)
+			condition_from_failure(&c->attachments.v[i]->condition, f);
+}
+
 static const char *user_key(struct planner *p, const struct dispatcher *d)
 {
 	if (d->users.n)
@@ -198,12 +208,14 @@ static const char *user_key(struct planner *p, const struct dispatcher *d)
 static void chain_restore(struct planner *p, const struct dispatcher *at)
 {
 	const struct op_pins pins = { at->observed->lost, at->observed->lost_count };
+	const char *subject = arena_printf(p->a, "pins of chain %u", at->observed->id);
 	struct draft *d;
 
 	if (!pins.n || at->removal)
 		return;
-	d = restore_draft(p, user_key(p, at),
-			  arena_printf(p->a, "pins of chain %u", at->observed->id), &pins);
+	d = restore_draft(p, user_key(p, at), subject, &pins);
+	for (size_t i = 0; !d && i < at->users.n; i++)
+		chain_suffers(p, at->users.v[i], subject);
 	for (size_t k = 0; d && k < p->drafts.n; k++)
 		if (needs_chain(&p->drafts.v[k]->op, at->observed->id))
 			draft_need(p, p->drafts.v[k], d);
@@ -225,6 +237,7 @@ static const struct chain *link_chain(const struct planner *p, const struct obse
 /* A root's link that somebody else holds is known by its place; one of tc is adopted there (tc_place.c). */
 static void link_restore(struct planner *p, const struct observed_link *l)
 {
+	const char *subject = arena_printf(p->a, "pin of link %u", l->id);
 	struct observed_lost *lost;
 	const struct chain *c;
 	struct op_pins pins;
@@ -239,8 +252,10 @@ static void link_restore(struct planner *p, const struct observed_link *l)
 	lost->id = l->id;
 	lost->path = layout_link_pin(p->a, l->id, l->lost ? l->netns : c->interface->netns);
 	pins = (struct op_pins){ lost, 1 };
-	(void)restore_draft(p, c ? chain_key(p, c) : arena_printf(p->a, "link %u", l->id),
-			    arena_printf(p->a, "pin of link %u", l->id), &pins);
+	if (!restore_draft(p, c ? chain_key(p, c) : arena_printf(p->a, "link %u", l->id), subject,
+			   &pins) &&
+	    c)
+		chain_suffers(p, c, subject);
 }
 
 void pins_restore(struct planner *p)

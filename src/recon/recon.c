@@ -7,6 +7,7 @@
 #include "recon/recon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "plan/reason.h"
+#include "recon/drift.h"
 #include "recon/events.h"
 #include "recon/retry.h"
 #include "recon/since.h"
@@ -34,6 +37,7 @@ struct recon {
 	struct generation *generation;
 	struct generation *retired; /* plan and status still point into it */
 	struct retry *retry;
+	struct drift *drift;
 	struct events *events;
 	struct since *since;
 	struct arena *pass; /* of plan and status below */
@@ -56,6 +60,7 @@ int recon_new(const struct recon_options *o, struct recon **ret, struct error *e
 	(void)e;
 	r->options = *o;
 	r->retry = retry_new((unsigned int)getpid());
+	r->drift = drift_new();
 	r->events = events_new();
 	r->since = since_new();
 	r->waiting = waiting_new(o->waiting_path);
@@ -70,6 +75,7 @@ void recon_free(struct recon *r)
 	generation_free(r->generation);
 	generation_free(r->retired);
 	retry_free(r->retry);
+	drift_free(r->drift);
 	events_free(r->events);
 	since_free(r->since);
 	waiting_free(r->waiting);
@@ -281,10 +287,44 @@ static bool needs_hold(const struct op *op, const bool *done)
 	return true;
 }
 
+static void tell_repair(struct recon *r, const struct op *op, const struct drift_cause *cause,
+			uint64_t now_ns)
+{
+	const char *fields[] = { "BPFSHARE_OBJECT", op->key, "BPFSHARE_REASON", cause->reason,
+				 NULL };
+	uint64_t count = drift_repaired(r->drift, op, cause, now_ns);
+
+	log_write(LOG_LEVEL_NOTICE, fields, "%s: %s; repaired", op->key, cause->text);
+	recon_event_add(r, "drift", op->key, cause->reason,
+			"%s; repaired by %s (%" PRIu64 " of this kind so far)", cause->text,
+			op_kind_names[op->kind], count);
+}
+
+/* Judged before anything is done, by which what was there would be forgotten. */
+static struct drift_cause *judge(struct recon *r)
+{
+	const struct plan *p = r->plan;
+	struct drift_cause *causes = arena_calloc(r->pass, p->op_count, sizeof(*causes));
+
+	for (size_t i = 0; i < p->op_count; i++)
+		causes[i] = drift_judge(r->drift, r->pass, &r->observed, &p->ops[i]);
+	return causes;
+}
+
+static void succeeded(struct recon *r, const struct op *op, const struct drift_cause *cause,
+		      uint64_t now_ns)
+{
+	retry_forget(r->retry, op);
+	drift_did(r->drift, op);
+	if (cause->reason)
+		tell_repair(r, op, cause, now_ns);
+}
+
 /* Operations whose needs failed are left out; the next round plans around them. */
 static void apply(struct recon *r, uint64_t now_ns)
 {
 	const struct plan *p = r->plan;
+	const struct drift_cause *causes = judge(r);
 	bool *done = arena_calloc(r->pass, p->op_count, sizeof(*done));
 
 	r->options.ops->begin(r->options.ctx);
@@ -301,7 +341,7 @@ static void apply(struct recon *r, uint64_t now_ns)
 		if (result.code < 0)
 			retry_record(r->retry, op, &result, now_ns);
 		else
-			retry_forget(r->retry, op);
+			succeeded(r, op, &causes[i], now_ns);
 	}
 }
 
@@ -328,6 +368,35 @@ static void note_waiting(struct recon *r)
 	memcpy(r->told, p->held_token, sizeof(r->told));
 }
 
+static void tell_contested(struct recon *r)
+{
+	const char *key, *message;
+
+	while (drift_next_contested(r->drift, &key, &message)) {
+		const char *fields[] = { "BPFSHARE_OBJECT", key, "BPFSHARE_REASON",
+					 REASON_CONTESTED, NULL };
+
+		log_write(LOG_LEVEL_WARNING, fields, "%s: %s", key, message);
+		recon_event_add(r, "drift", key, REASON_CONTESTED, "%s", message);
+	}
+}
+
+/* What failed, and what somebody else fights for. */
+static struct failure *all_failures(struct recon *r, struct arena *a, uint64_t now_ns, size_t *ret)
+{
+	size_t n, m;
+	const struct failure *failed = retry_failures(r->retry, a, now_ns, &n);
+	const struct failure *contested = drift_failures(r->drift, a, now_ns, &m);
+	struct failure *all = arena_calloc(a, n + m, sizeof(*all));
+
+	for (size_t i = 0; i < n; i++)
+		all[i] = failed[i];
+	for (size_t i = 0; i < m; i++)
+		all[n + i] = contested[i];
+	*ret = n + m;
+	return all;
+}
+
 static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool purge,
 		      struct error *e)
 {
@@ -348,8 +417,13 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 	code = observe(r, a, r->generation, &r->observed, e);
 	if (code < 0)
 		return error_prefix(e, code, "kernel state not read");
-	in.failures = retry_failures(r->retry, a, now_ns, &in.failure_count);
+	in.failures = all_failures(r, a, now_ns, &in.failure_count);
 	r->plan = plan_build(a, &in);
+	if (!purge && drift_refuse(r->drift, a, &r->observed, r->plan, now_ns)) {
+		tell_contested(r);
+		in.failures = all_failures(r, a, now_ns, &in.failure_count);
+		r->plan = plan_build(a, &in);
+	}
 	r->confirmation_done |= r->plan->confirmed;
 	if (!in.suspended) /* else the plan does not say what would wait */
 		note_waiting(r);
@@ -392,10 +466,23 @@ static void complete_status(struct recon *r)
 		st->converged = false;
 }
 
+static void tell_notice(void *arg, const struct drift_notice *n)
+{
+	const char *fields[] = { "BPFSHARE_OBJECT", n->key, "BPFSHARE_REASON", n->cause.reason,
+				 NULL };
+
+	log_write(LOG_LEVEL_WARNING, fields, "%s: %s", n->key, n->cause.text);
+	recon_event_add(arg, "drift", n->key, n->cause.reason, "%s", n->cause.text);
+}
+
 static void finish(struct recon *r, uint64_t now_ns)
 {
 	complete_status(r);
+	drift_settled(r->drift, &r->observed);
+	drift_notice(r->drift, &r->observed, tell_notice, r);
 	r->next_ns = retry_next_ns(r->retry, now_ns);
+	if (drift_next_ns(r->drift, now_ns))
+		due_by(r, drift_next_ns(r->drift, now_ns));
 	if (r->plan->op_count)
 		due_by(r, now_ns + STUCK_NS);
 	if (r->resume_ns)
@@ -436,8 +523,10 @@ static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge,
 
 	if (r->resume_ns && r->resume_ns <= now_ns)
 		recon_resume(r);
-	if (dirty & RECON_DIRTY_RETRY)
+	if (dirty & RECON_DIRTY_RETRY) {
 		retry_clear(r->retry);
+		drift_forgive(r->drift);
+	}
 	if (dirty & RECON_DIRTY_FOREIGN)
 		retry_release(r->retry);
 	r->confirmation_done = false;
@@ -564,4 +653,9 @@ uint64_t recon_passes(const struct recon *r)
 uint64_t recon_operations(const struct recon *r)
 {
 	return r->operations;
+}
+
+bool recon_repairs(const struct recon *r, size_t i, const char **ret_reason, uint64_t *ret_count)
+{
+	return drift_count(r->drift, i, ret_reason, ret_count);
 }

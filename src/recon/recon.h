@@ -55,6 +55,9 @@ recon_trouble(const struct recon *r);         /* why the last pass could not loo
 uint64_t recon_passes(const struct recon *r); /* completed ones, for the watchdog and `wait` */
 uint64_t recon_operations(const struct recon *r); /* kernel-writing operations so far */
 
+/* What others undid and was repaired so far: the i-th kind of it and how often; false: there are not so many. */
+bool recon_repairs(const struct recon *r, size_t i, const char **ret_reason, uint64_t *ret_count);
+
 /*
  * What the last pass held goes ahead with the next run, if that is what it would hold, too. token: what
  * the operator was shown (plan.held_token or the start of it), NULL: anything. -ENOENT: nothing is held, or (with a
@@ -72,8 +75,8 @@ int recon_purge(struct recon *r, uint64_t now_ns, struct error *e);
 struct recon_event {
 	uint64_t sequence;
 	struct timespec time;
-	const char *kind;   /* "operation", "failure", "state", "configuration", "command" */
-	const char *key;    /* the thing */
+	const char *kind; /* "operation", "failure", "state", "configuration", "command", "drift" */
+	const char *key;  /* the thing */
 	const char *reason; /* CamelCase token or NULL */
 	const char *message;
 };

@@ -24,10 +24,11 @@
 
 static struct observed look(const struct kern_context *c)
 {
+	cleanup(arena_freep) struct arena *a = arena_new();
 	struct observed o = { 0 };
 	struct error e = { 0 };
 
-	if (bpffs_observe(c, &o, &e) < 0)
+	if (bpffs_observe(c, a, &o, &e) < 0)
 		fail_msg("%s", e.text);
 	return o;
 }

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+#include "recon/drift.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "plan/reason.h"
+#include "recon/drift_judge.h"
+
+struct count {
+	const char *reason; /* static */
+	uint64_t n;
+};
+
+/* What was repaired lately. */
+struct subject {
+	char *name, *key, *message;
+	uint64_t times[DRIFT_REPAIRS]; /* of the last repairs, the newest at (n - 1) % DRIFT_REPAIRS */
+	unsigned int n;
+	unsigned int level; /* how often it was given up so far */
+	uint64_t until_ns;  /* not repaired before; 0: it is */
+	bool told;
+};
+
+struct drift {
+	struct in_place *was;
+	struct count counts[32];
+	size_t count_count;
+	struct subject *v; /* in the order of their last repair */
+	size_t n;
+	struct arena *told; /* of the notices of the last look */
+	struct drift_notices notices;
+};
+
+struct drift *drift_new(void)
+{
+	struct drift *d = xnew(struct drift);
+
+	d->was = in_place_new();
+	return d;
+}
+
+static void subject_done(struct subject *s)
+{
+	free(s->name);
+	free(s->key);
+	free(s->message);
+}
+
+static void subject_remove(struct drift *d, size_t i)
+{
+	subject_done(&d->v[i]);
+	memmove(&d->v[i], &d->v[i + 1], (d->n - i - 1) * sizeof(*d->v));
+	d->n--;
+}
+
+void drift_forgive(struct drift *d)
+{
+	while (d->n)
+		subject_remove(d, d->n - 1);
+}
+
+void drift_free(struct drift *d)
+{
+	if (!d)
+		return;
+	drift_forgive(d);
+	free(d->v);
+	arena_free(d->told);
+	in_place_free(d->was);
+	free(d);
+}
+
+struct drift_cause drift_judge(const struct drift *d, struct arena *a, const struct observed *o,
+			       const struct op *op)
+{
+	return drift_judge_op(d->was, a, o, op);
+}
+
+void drift_did(struct drift *d, const struct op *op)
+{
+	in_place_did(d->was, op);
+}
+
+void drift_settled(struct drift *d, const struct observed *o)
+{
+	in_place_update(d->was, o);
+}
+
+static bool was_told(const struct drift_notices *l, const struct drift_notice *n)
+{
+	for (size_t i = 0; i < l->list.n; i++)
+		if (str_eq(l->list.v[i].key, n->key) &&
+		    str_eq(l->list.v[i].cause.text, n->cause.text))
+			return true;
+	return false;
+}
+
+void drift_notice(struct drift *d, const struct observed *o, drift_notice_fn tell, void *arg)
+{
+	struct arena *a = arena_new();
+	struct drift_notices now = { 0 };
+
+	drift_look(a, o, &now);
+	for (size_t i = 0; i < now.list.n; i++)
+		if (!was_told(&d->notices, &now.list.v[i]))
+			tell(arg, &now.list.v[i]);
+	arena_free(d->told);
+	d->told = a;
+	d->notices = now;
+}
+
+/* --- counts ----------------------------------------------------------------------------- */
+
+bool drift_count(const struct drift *d, size_t i, const char **ret_reason, uint64_t *ret_count)
+{
+	if (i >= d->count_count)
+		return false;
+	*ret_reason = d->counts[i].reason;
+	*ret_count = d->counts[i].n;
+	return true;
+}
+
+static uint64_t count(struct drift *d, const char *reason)
+{
+	size_t i = 0;
+
+	while (i < d->count_count && !str_eq(d->counts[i].reason, reason))
+		i++;
+	if (i == ARRAY_SIZE(d->counts))
+		return 0;
+	if (i == d->count_count)
+		d->counts[d->count_count++].reason = reason;
+	return ++d->counts[i].n;
+}
+
+/* --- fights ----------------------------------------------------------------------------- */
+
+static const char *subject_of(const struct op *op)
+{
+	return op->subject ? op->subject : op->key;
+}
+
+static struct subject *find(const struct drift *d, const char *name)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (str_eq(d->v[i].name, name))
+			return &d->v[i];
+	return NULL;
+}
+
+static uint64_t last_ns(const struct subject *s)
+{
+	return s->n ? s->times[(s->n - 1) % DRIFT_REPAIRS] : 0;
+}
+
+static uint64_t wait_ns(const struct subject *s)
+{
+	return MIN(DRIFT_FIRST_NS << MIN(s->level, 10u), DRIFT_MOST_NS);
+}
+
+/* Quiet for as long as it was given up plus the window: whoever it was has stopped. */
+static bool is_over(const struct subject *s, uint64_t now_ns)
+{
+	uint64_t quiet = DRIFT_WINDOW_NS + (s->level ? wait_ns(s) : 0);
+
+	return now_ns > MAX(last_ns(s), s->until_ns) + quiet;
+}
+
+static void forget_old(struct drift *d, uint64_t now_ns)
+{
+	for (size_t i = d->n; i-- > 0;)
+		if (is_over(&d->v[i], now_ns))
+			subject_remove(d, i);
+}
+
+/* One that was given up before is given up again at the first sign. */
+static bool is_fight(const struct subject *s, uint64_t now_ns)
+{
+	uint64_t oldest;
+
+	if (s->level)
+		return true;
+	if (s->n < DRIFT_REPAIRS)
+		return false;
+	oldest = s->times[s->n % DRIFT_REPAIRS];
+	return now_ns - oldest <= DRIFT_WINDOW_NS;
+}
+
+static void give_up(struct drift *d, struct subject *s, const struct drift_cause *cause,
+		    uint64_t now_ns)
+{
+	uint64_t wait = wait_ns(s);
+
+	(void)d;
+	free(s->message);
+	s->message = xasprintf("changed by somebody again and again, so it is left as it is for "
+			       "%u s: %u repairs, and now again: %s; stop whoever does that, then "
+			       "run `bpfsharectl reload`",
+			       (unsigned int)(wait / 1000000000u), s->n, cause->text);
+	s->level++;
+	s->until_ns = now_ns + wait;
+	s->told = false;
+}
+
+bool drift_refuse(struct drift *d, struct arena *a, const struct observed *o,
+		  const struct plan *plan, uint64_t now_ns)
+{
+	bool any = false;
+
+	if (!d->n)
+		return false;
+	forget_old(d, now_ns);
+	for (size_t i = 0; i < plan->op_count; i++) {
+		const struct op *op = &plan->ops[i];
+		struct subject *s = find(d, subject_of(op));
+		struct drift_cause cause;
+
+		/* A second operation of the same plan, or the same plan made again, says nothing new. */
+		if (!s || s->until_ns > now_ns || last_ns(s) == now_ns || !is_fight(s, now_ns))
+			continue;
+		cause = drift_judge(d, a, o, op);
+		if (!cause.reason)
+			continue;
+		give_up(d, s, &cause, now_ns);
+		any = true;
+	}
+	return any;
+}
+
+struct failure *drift_failures(const struct drift *d, struct arena *a, uint64_t now_ns,
+			       size_t *ret_count)
+{
+	struct failure *f = arena_calloc(a, d->n, sizeof(*f));
+
+	*ret_count = 0;
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i].until_ns > now_ns)
+			f[(*ret_count)++] = (struct failure){
+				.subject = d->v[i].name,
+				.version = FAILURE_ANY_VERSION,
+				.class = FAILURE_FOREIGN,
+				.reason = REASON_CONTESTED,
+				.message = d->v[i].message,
+			};
+	return f;
+}
+
+uint64_t drift_next_ns(const struct drift *d, uint64_t now_ns)
+{
+	uint64_t next = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i].until_ns > now_ns && (!next || d->v[i].until_ns < next))
+			next = d->v[i].until_ns;
+	return next;
+}
+
+bool drift_next_contested(struct drift *d, const char **ret_key, const char **ret_message)
+{
+	for (size_t i = 0; i < d->n; i++) {
+		struct subject *s = &d->v[i];
+
+		if (!s->level || s->told)
+			continue;
+		s->told = true;
+		*ret_key = s->key;
+		*ret_message = s->message;
+		return true;
+	}
+	return false;
+}
+
+/* The last in the list is the one that was heard of last. */
+static struct subject *get(struct drift *d, const struct op *op)
+{
+	struct subject *s = find(d, subject_of(op)), at;
+
+	if (s) {
+		at = *s;
+		memmove(s, s + 1, (size_t)(d->v + d->n - s - 1) * sizeof(*s));
+		d->v[d->n - 1] = at;
+		return &d->v[d->n - 1];
+	}
+	if (d->n == DRIFT_SUBJECTS)
+		subject_remove(d, 0);
+	d->v = xrealloc(d->v, (d->n + 1) * sizeof(*d->v));
+	d->v[d->n] = (struct subject){ .name = xstrdup(subject_of(op)), .key = xstrdup(op->key) };
+	return &d->v[d->n++];
+}
+
+uint64_t drift_repaired(struct drift *d, const struct op *op, const struct drift_cause *cause,
+			uint64_t now_ns)
+{
+	struct subject *s = get(d, op);
+
+	if (!s->n || last_ns(s) != now_ns)
+		s->times[s->n++ % DRIFT_REPAIRS] = now_ns;
+	return count(d, cause->reason);
+}
