@@ -176,17 +176,13 @@ static void forget_old(struct drift *d, uint64_t now_ns)
 			subject_remove(d, i);
 }
 
-/* One that was given up before is given up again at the first sign. */
+/* After a time of rest there is one attempt; one that lasts no longer than the window was in vain. */
 static bool is_fight(const struct subject *s, uint64_t now_ns)
 {
-	uint64_t oldest;
-
 	if (s->level)
-		return true;
-	if (s->n < DRIFT_REPAIRS)
-		return false;
-	oldest = s->times[s->n % DRIFT_REPAIRS];
-	return now_ns - oldest <= DRIFT_WINDOW_NS;
+		return last_ns(s) >= s->until_ns;
+	return s->n >= DRIFT_REPAIRS &&
+	       now_ns - s->times[s->n % DRIFT_REPAIRS] <= DRIFT_WINDOW_NS;
 }
 
 static void give_up(struct drift *d, struct subject *s, const struct drift_cause *cause,

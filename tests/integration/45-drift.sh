@@ -1,49 +1,142 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
-# Our pins are deleted behind our back, with the resync switched off: what ran goes on running, and
-# everything is made anew.
+# What others change behind our back, with the resync switched off: it is put right by its event, by the smallest
+# step, told with its cause and counted; no packet misses a member where nothing had to be attached again.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
 force_mechanism tailcall
 sandbox "$@"
 
 daemon_settings 'resync_s: 86400'
+write "$conf/00-sets.yaml" <<-EOF
+	interfaces:
+	  all: {select: [{name: "v*"}], xdp: {on_foreign: replace}}
+EOF
 interface v0 p0
 interface v1 p1
-member m1 1 10 'v*'
+member m1 1 10 @all
 member m2 2 20 v0
 daemon_start
 check "a chain and a lone program" converge
 
-# again NAME: after the damage everything is in order.
-again() {
-	check "$1: repaired" converge
-	send p0 1
-	equal "$1: the chain runs" "1 2" "$(trace_last)"
-	send p1 1
-	equal "$1: and so does the lone program" 1 "$(trace_last)"
+repairs() { # TOKEN
+	status_value ".daemon.repairs.$1 // 0"
 }
 
-rm "$(object_dir m2)/programs/xdp_trace"
-again "a program's pin"
-rm "$bpffs"/chains/*/members
-again "the array's pin"
-rm "$bpffs"/chains/*/dispatcher
-again "the dispatcher's pin"
-rm "$bpffs"/chains/*/meta
-again "metadata"
-rm "$bpffs"/chains/*/*
-rmdir "$bpffs"/chains/*
-again "a chain's directory"
-rm "$(object_dir m1)/programs/xdp_trace"
-again "the pin of a lone program"
-find "$bpffs" -type f -delete
-find "$bpffs" -mindepth 2 -type d -empty -delete
-again "everything"
+told() { # TOKEN NUMBER: so many repairs of this kind, and nothing left to be done
+	[ "$(repairs "$1")" -ge "$2" ] && [ "$(status_value .converged)" = true ]
+}
 
-chain=$(ls "$bpffs/chains")
-bpftool map update pinned "$bpffs/chains/$chain/members" key 0 0 0 0 value pinned \
-	"$(object_dir m2)/programs/xdp_trace" || bail "bpftool cannot edit the array"
-check "a slot edited by somebody is seen by the next pass" ctl reload
-again "a slot"
+loaded() { # ids of all that is loaded, and of what the interfaces run
+	status_value '[.objects[] | .programs[].loads[].id, .maps[].id] | sort | join(" ")'
+	root_of v0
+	root_of v1
+}
+
+kept=$(loaded)
+flood p0
+
+# damage NAME TOKEN COMMAND...: repaired by its event as TOKEN. Afterwards all ids are the same.
+damage() {
+	local name=$1 token=$2 before
+	shift 2
+	before=$(repairs "$token")
+	"$@" || bail "cannot: $*"
+	check "$name: repaired by its event" until_true 20 told "$token" $((before + 1))
+	equal "$name: nothing was loaded, built or swapped anew" "$kept" "$(loaded)"
+	ctl reload >/dev/null || bail "no reload" # so much at once would be taken for a fight
+}
+
+remove_some() {
+	rm "$1" "$2"
+}
+
+remove_tree() {
+	find "$1" -mindepth 1 -depth -delete
+	rmdir "$1"
+}
+
+replace_pin() { # PIN, by a map of somebody else
+	bpftool map create "$work/fs/other" type array key 4 value 8 entries 1 name other &&
+		mv "$work/fs/other" "$1"
+}
+
+chain=$bpffs/chains/$(ls "$bpffs/chains")
+damage "a program's pin" PinRemoved rm "$(object_dir m2)/programs/xdp_trace"
+damage "a map's pin" PinRemoved rm "$(object_dir m1)/maps/trace"
+damage "two pins" PinRemoved remove_some "$(object_dir m1)/programs/xdp_trace" "$(object_dir m1)/maps/packets"
+damage "an object's metadata" PinRemoved rm "$(object_dir m2)/meta"
+damage "a version's directory" PinRemoved remove_tree "$(object_dir m1)"
+damage "all of an instance" PinRemoved remove_tree "$bpffs/objects/m2"
+damage "the array's pin" PinRemoved rm "$chain/members"
+damage "the dispatcher's pin" PinRemoved rm "$chain/dispatcher"
+damage "a chain's metadata" PinRemoved rm "$chain/meta"
+damage "a chain's directory" PinRemoved remove_tree "$chain"
+damage "everything" PinRemoved remove_tree "$bpffs/objects"
+damage "our directory" DirectoryRemoved remove_tree "$bpffs"
+damage "a map's pin that is another map now" PinReplaced replace_pin "$(object_dir m1)/maps/packets"
+damage "a program's pin that is a map now" PinReplaced replace_pin "$(object_dir m2)/programs/xdp_trace"
+damage "an array's pin that is another map now" PinReplaced replace_pin "$chain/members"
+
+# The renamed one is somebody's now: it is told of and left alone.
+damage "our directory renamed" DirectoryMoved mv "$bpffs" "$work/fs/moved"
+matches "our directory renamed: the event says where it is" "renamed to $work/fs/moved" \
+	"$(ctl events | grep DirectoryMoved)"
+check "our directory renamed: that one is left alone" test -e "$work/fs/moved/objects/m1"
+refuse 3 "our directory renamed: the new one is locked against a second daemon" once --run-dir "$work/run2"
+remove_tree "$work/fs/moved"
+
+flood_stop
+check "what arrived last is counted" until_true 5 test "$(seen m1)" = "$(seen m2)"
+equal "no packet that met the first member missed the second" "$(seen m1)" "$(seen m2)"
+equal "the programs were never loaded anew" 0 "$(repairs ObjectLost)"
+
+edit_slot() { # SLOT PROGRAM PIN
+	bpftool map update pinned "$chain/members" key "$1" 0 0 0 value pinned "$2"
+}
+
+# Of the contents of a map the kernel tells no event: the next pass sees it.
+edit_slot 0 "$(object_dir m2)/programs/xdp_trace" || bail "bpftool cannot edit the array"
+check "a slot with another program in it: seen by the next pass" ctl reload
+check "a slot with another program in it: repaired" until_true 20 told SlotChanged 1
+bpftool map delete pinned "$chain/members" key 1 0 0 0 || bail "bpftool cannot edit the array"
+check "an emptied slot: seen by the next pass" ctl reload
+check "an emptied slot: repaired" until_true 20 told SlotChanged 2
+equal "slots: nothing else was touched" "$kept" "$(loaded)"
+
+damage "the root switched off" RootRemoved ip link set dev v0 xdp off
+damage "the root of a lone program switched off" RootRemoved ip link set dev v1 xdp off
+
+somebody=$work/somebody.bpf.o
+cp "$builddir/bpf/test_trace.bpf.o" "$somebody" || bail "no program of somebody"
+bpftool prog load "$somebody" "$work/fs/somebody" type xdp || bail "bpftool cannot load"
+foreign=$(bpftool -j prog show pinned "$work/fs/somebody" | jq .id)
+damage "another program forced on" RootReplaced ip -force link set dev v0 xdp pinned "$work/fs/somebody"
+matches "another program forced on: the event says whose" \
+	"program xdp_trace .id $foreign, loaded by uid 0. was attached instead" \
+	"$(ctl events | grep RootReplaced)"
+matches "events are of the kind drift and have a count" \
+	'drift +v0/xdp .*RootReplaced: .*1 of this kind so far' "$(ctl events)"
+
+send p0 1
+equal "after all of it the chain runs" "1 2" "$(trace_last)"
+send p1 1
+equal "and so does the lone program" 1 "$(trace_last)"
+
+# Without a daemon nobody holds what is not used; what runs is found again by its ids.
+daemon_stop
+before=$(seen m1)
+remove_tree "$bpffs/objects"
+daemon_start
+check "pins lost while no daemon ran: repaired" converge
+equal "pins lost while no daemon ran: programs and maps were found again" "$kept" "$(loaded)"
+equal "pins lost while no daemon ran: no map forgot anything" "$before" "$(seen m1)"
+equal "pins lost while no daemon ran: told" 2 "$(repairs PinRemoved)"
+
+daemon_stop
+remove_tree "$bpffs/chains"
+daemon_start
+check "a chain lost while no daemon ran: built again" converge
+send p0 1
+equal "a chain lost while no daemon ran: it runs" "1 2" "$(trace_last)"
 finish
