@@ -240,19 +240,6 @@ static int pin_all(struct loading *l, const char *directory, struct error *e)
 	return r < 0 ? r : pin_meta(l, directory, e);
 }
 
-/* The instance's directory goes with its last version; without one (".../") it is alone. */
-static int remove_version(struct arena *a, const char *directory, struct error *e)
-{
-	int r = str_ends(directory, "/") ? 0 : pin_directory_remove(a, directory, e);
-	const char *parent =
-		arena_strndup(a, directory, (size_t)(strrchr(directory, '/') - directory));
-
-	if (rmdir(parent) < 0 && errno != ENOTEMPTY && errno != ENOENT && r == 0)
-		r = error_set(e, -errno, "cannot remove directory %s: %s", parent,
-			      error_string(errno));
-	return r;
-}
-
 static int load(struct loading *l, struct op_result *ret)
 {
 	int r = verifier_load(l->object, l->a, ret);
@@ -285,18 +272,7 @@ void object_load(const struct kern_context *c, struct arena *a, const struct op 
 	r = pin_all(&l, directory, &ret->error);
 	if (r == 0)
 		return;
-	(void)remove_version(a, directory, NULL);
+	(void)object_remove_version(a, directory, NULL);
 	ret->note = NULL;
 	fail(ret, r, "PinFailed");
-}
-
-void object_remove(const struct kern_context *c, struct arena *a, const struct op *op,
-		   struct op_result *ret)
-{
-	const struct op_object *o = &op->object;
-	int r = remove_version(a, pin_path(c, a, layout_object_dir(a, o->instance, o->version)),
-			       &ret->error);
-
-	if (r < 0)
-		fail(ret, r, "RemoveFailed");
 }

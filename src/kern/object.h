@@ -22,3 +22,9 @@ int object_reuse_fd(struct arena *a, struct bpf_map *map, int fd, struct error *
 
 /* Whether the operation names that function. */
 bool object_wants(const struct op_object *op, const char *function);
+
+/*
+ * Removes a directory of one version with all that is in it, and that of its instance with the last one, or
+ * (".../") that one alone.
+ */
+int object_remove_version(struct arena *a, const char *directory, struct error *e);

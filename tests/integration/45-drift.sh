@@ -123,6 +123,32 @@ equal "after all of it the chain runs" "1 2" "$(trace_last)"
 send p1 1
 equal "and so does the lone program" 1 "$(trace_last)"
 
+# What others pin in our tree is told of and left alone, even when what it lies in goes.
+foreign() { # PATH in our directory
+	bpftool prog pin id "$foreign" "$bpffs/$1" || bail "bpftool cannot pin $1"
+	check "a foreign pin, $1: told by its event" until_true 20 eval \
+		"ctl events | grep -q 'drift .*ForeignPin: ${1//+/.} in it is not ours'"
+}
+version=$(basename "$(object_dir m2)")
+for place in mine objects/mine objects/m1/mine chains/mine chains/1 links/mine links/1 \
+	"objects/m2/$version/maps/mine" "objects/m2/$version/mine"; do
+	foreign "$place"
+done
+check "with all of them everything is in order" until_true 20 eval '[ "$(status_value .converged)" = true ]'
+equal "and nothing was touched" "$kept" "$(loaded)"
+rm "$conf/m2.yaml"
+check "the object that foreign pins lie in goes" converge
+refuse 1 "its own pins are gone" test -e "$bpffs/objects/m2/$version"
+check "those of others are left" test -e "$bpffs/objects/m2/$version~/maps/mine"
+check "and the other one" test -e "$bpffs/objects/m2/$version~/mine"
+member m2 2 20 v0
+check "it comes back beside them" converge
+find "$bpffs" -name mine -delete
+rm "$bpffs/chains/1" "$bpffs/links/1"
+rmdir "$bpffs/objects/m2/$version~/maps" "$bpffs/objects/m2/$version~" || bail "they are not ours any more"
+check "they are gone" converge
+kept=$(loaded)
+
 # Without a daemon nobody holds what is not used; what runs is found again by its ids.
 daemon_stop
 before=$(seen m1)
