@@ -239,8 +239,9 @@ static void take_programs(struct recover *r, const struct found_version *v,
 			continue;
 		list[*count] = p->program;
 		list[(*count)++].name = function;
-		recover_add(r, arena_printf(r->a, "%s/%s", part, layout_escape(r->a, function)),
-			    PIN_TYPE_PROGRAM, p->program.id, false);
+		recover_add_unless_pinned(
+			r, arena_printf(r->a, "%s/%s", part, layout_escape(r->a, function)),
+			PIN_TYPE_PROGRAM, p->program.id);
 	}
 }
 
@@ -349,8 +350,9 @@ static void take_maps(struct scan *s, struct recover *r, const struct found_vers
 			continue;
 		o->maps[o->map_count] = *map;
 		o->maps[o->map_count++].name = m->name;
-		recover_add(r, arena_printf(r->a, LAYOUT_MAPS "/%s", layout_escape(r->a, m->name)),
-			    PIN_TYPE_MAP, map->id, false);
+		recover_add_unless_pinned(
+			r, arena_printf(r->a, LAYOUT_MAPS "/%s", layout_escape(r->a, m->name)),
+			PIN_TYPE_MAP, map->id);
 	}
 }
 
@@ -386,7 +388,7 @@ static bool complete(struct scan *s, const struct found_version *v, struct obser
 	take_programs(&r, v, o, true);
 	if (o->meta_id != v->meta_id) {
 		o->meta_id = v->meta_id;
-		recover_add(&r, LAYOUT_META, PIN_TYPE_MAP, v->meta_id, false);
+		recover_add_unless_pinned(&r, LAYOUT_META, PIN_TYPE_MAP, v->meta_id);
 	}
 	o->complete = o->program_count == o->meta.program_count &&
 		      o->map_count == o->meta.map_count;

@@ -43,6 +43,15 @@ static bool is_of_type(int fd, enum pin_type type)
 	return pin_kind(fd) == kinds[type];
 }
 
+void recover_add_unless_pinned(struct recover *r, const char *name, enum pin_type type, uint32_t id)
+{
+	cleanup(closep) int fd = -1;
+	int there = pin_open_if(pin_path(r->c, r->a, relative_path(r, name)), &fd, NULL);
+
+	if (there <= 0 || !is_of_type(fd, type) || pin_id(fd) != id)
+		recover_add(r, name, type, id, there > 0);
+}
+
 int recover_open(struct recover *r, const char *name, enum pin_type type, int *ret_fd,
 		 struct error *e)
 {

@@ -25,6 +25,9 @@ int recover_open(struct recover *r, const char *name, enum pin_type type, int *r
 /* What is pinned at path is not what belongs there. */
 void recover_add(struct recover *r, const char *name, enum pin_type type, uint32_t id,
 		 bool replaced);
+/* The same if it is not, for what was found without a look at its pin. */
+void recover_add_unless_pinned(struct recover *r, const char *name, enum pin_type type,
+			       uint32_t id);
 
 /* OP_PIN_RESTORE */
 void recover_apply(const struct kern_context *c, struct arena *a, const struct op *op,

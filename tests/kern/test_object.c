@@ -453,6 +453,25 @@ static void an_unfinished_object_can_be_removed(void **state)
 	assert_false(exists(below("objects/a")));
 }
 
+/* A load that stopped before its last pin: the programs are bound to the metadata already. */
+static void what_is_pinned_is_not_lost_with_the_metadata(void **state)
+{
+	struct op op = { .kind = OP_PIN_RESTORE, .key = "object a" };
+	const struct observed_object *o;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	assert_int_equal(unlink(below("objects/a/v/meta")), 0);
+	o = find("a", "v");
+	assert_true(o->complete);
+	assert_int_equal(o->lost_count, 1);
+	assert_string_equal(o->lost[0].path, "objects/a/v/meta");
+	op.pins = (struct op_pins){ o->lost, o->lost_count };
+	apply_fine(&op);
+	assert_int_equal(find("a", "v")->lost_count, 0);
+	assert_true(exists(below("objects/a/v/meta")));
+}
+
 static void an_empty_directory_is_observed_and_removed(void **state)
 {
 	struct op op = { .kind = OP_OBJECT_REMOVE, .object = { .instance = "a", .version = "" } };
@@ -582,6 +601,7 @@ int main(void)
 		FIXTURE_TEST(too_much_metadata_is_refused),
 		FIXTURE_TEST(two_versions_go_one_by_one),
 		FIXTURE_TEST(an_unfinished_object_can_be_removed),
+		FIXTURE_TEST(what_is_pinned_is_not_lost_with_the_metadata),
 		FIXTURE_TEST(an_empty_directory_is_observed_and_removed),
 		FIXTURE_TEST(a_kernel_without_freplace_is_told),
 		FIXTURE_TEST(what_is_known_is_looked_at_again_once_it_changes),
