@@ -328,19 +328,23 @@ static void confirm(const struct request *q)
 {
 	const char *token = NULL;
 	struct error e = { 0 };
+	json_t *parameters;
 	size_t held = 0;
 	int r;
 
 	if (!take_string(q, "token", &token))
 		return;
 	r = manager_confirm(q->manager, token, &held, &e);
-	if (r == 0)
+	if (r == 0) {
 		wait_for_pass(q, json_pack("{s:I}", "confirmed", (json_int_t)held));
-	else if (r == -ENOENT && !token)
-		wait_for_pass(q, json_pack("{s:i}", "confirmed", 0));
-	else
+	} else if (r == -ENOENT && !token) {
+		parameters = summary(q->manager);
+		(void)json_object_set_new(parameters, "confirmed", json_integer(0));
+		connection_reply(q->connection, parameters, false);
+	} else {
 		connection_error(q->connection, VARLINK_INTERFACE ".NotConfirmed",
 				 json_pack("{s:s}", "message", e.text));
+	}
 }
 
 static void suspend(const struct request *q)
