@@ -285,24 +285,30 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events, void *arg
 	return 0;
 }
 
-int control_new(const struct control_options *o, struct control **ret, struct error *e)
+/* What is in its place is no reason not to do the work: control_restore() tries again after each pass. */
+static void server_open(struct server *s)
+{
+	struct error e = { 0 };
+
+	if (server_start(s, &e) == 0)
+		return;
+	server_stop(s);
+	s->broken = true;
+	log_error("%s: %s; nobody can ask or steer the daemon there until that is out of the way",
+		  s->path, e.text);
+}
+
+void control_new(const struct control_options *o, struct control **ret)
 {
 	struct control *k = xnew(struct control);
-	int r;
 
 	k->options = *o;
 	k->gid = (gid_t)-1;
 	server_init(&k->status, k, STATUS_SOCKET, false);
 	server_init(&k->changes, k, CONTROL_SOCKET, true);
-	r = server_start(&k->status, e);
-	if (r == 0)
-		r = server_start(&k->changes, e);
-	if (r < 0) {
-		control_free(k);
-		return r;
-	}
+	server_open(&k->status);
+	server_open(&k->changes);
 	*ret = k;
-	return 0;
 }
 
 void control_free(struct control *k)

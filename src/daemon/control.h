@@ -24,7 +24,8 @@ struct control_options {
 	void *arg;
 };
 
-int control_new(const struct control_options *o, struct control **ret, struct error *e);
+/* A socket that cannot be made is told, and made when it can be. */
+void control_new(const struct control_options *o, struct control **ret);
 void control_free(
 	struct control *k); /* removes the sockets, so that clients see that nobody is there */
 

@@ -506,9 +506,7 @@ int manager_new(const struct options *o, struct engine *g, struct manager **ret,
 	if (r < 0)
 		return r;
 	control.event = m->event;
-	r = control_new(&control, &m->control, e);
-	if (r < 0)
-		return r;
+	control_new(&control, &m->control);
 	m->suspended = suspend_load(o->run_dir, engine_now_ns(), &m->suspended_until);
 	if (m->suspended)
 		recon_suspend(g->recon, m->suspended_until);
