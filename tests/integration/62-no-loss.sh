@@ -53,11 +53,21 @@ received_is() {
 	[ "$(result received)" = "$1" ]
 }
 
+# For whoever has to find out where they went.
+driver_counters() {
+	ip -s -s link show dev v0
+	ethtool -S v0 2>/dev/null | grep -v ': 0$'
+	in_peer ip -s -s link show dev p0
+	echo "softnet, dropped per processor: $(awk '{ print $2 }' /proc/net/softnet_stat | xargs)"
+	ctl events 2>/dev/null | tail -n 40
+}
+
 # verdict SENT WANTED: of all frames that the driver took
 verdict() {
 	# what was sent last may still be on its way
 	until_true 10 received_is "$2"
 	tool flood-result "$work/fs/result" | sed "s/^/sent=$1 /" | diag
+	received_is "$2" || driver_counters | diag
 	equal "$name: each wanted frame came through" "$2" "$(result received)"
 	equal "$name: no number is missing" 0 "$(result lost)"
 	equal "$name: none came late or twice" 0 "$(result late)"
