@@ -13,10 +13,12 @@
 static struct map_policy section_policy(const char *name)
 {
 	if (str_starts(name, ".rodata") || str_starts(name, ".kconfig"))
-		return (struct map_policy){ MAP_BY_FILE, MAP_GROWS_NOT,
-					    "it holds read-only data of the object file" };
-	return (struct map_policy){ MAP_BY_VARIABLE, MAP_GROWS_NOT,
-				    "it holds variables of the object file" };
+		return (struct map_policy){ .keeping = MAP_BY_FILE,
+					    .growth = MAP_GROWS_NOT,
+					    .why = "it holds read-only data of the object file" };
+	return (struct map_policy){ .keeping = MAP_BY_VARIABLE,
+				    .growth = MAP_GROWS_NOT,
+				    .why = "it holds variables of the object file" };
 }
 
 static struct map_policy type_policy(const struct elf_map *m)
@@ -29,18 +31,22 @@ static struct map_policy type_policy(const struct elf_map *m)
 	case BPF_MAP_TYPE_ARRAY:
 	case BPF_MAP_TYPE_PERCPU_ARRAY:
 	case BPF_MAP_TYPE_LPM_TRIE:
-		return (struct map_policy){ MAP_KEPT, MAP_GROWS_COPIED, NULL, true };
+		return (struct map_policy){ .keeping = MAP_KEPT,
+					    .growth = MAP_GROWS_COPIED,
+					    .typed = true };
 	case BPF_MAP_TYPE_RINGBUF:
 	case BPF_MAP_TYPE_USER_RINGBUF:
 	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
-		return (struct map_policy){ MAP_KEPT, MAP_GROWS_EMPTY, NULL };
+		return (struct map_policy){ .keeping = MAP_KEPT, .growth = MAP_GROWS_EMPTY };
 	/* Filled by the file, they hold the programs of that very version. */
 	case BPF_MAP_TYPE_PROG_ARRAY:
-		return (struct map_policy){ m->filled ? MAP_BY_FILE : MAP_KEPT, MAP_GROWS_NOT,
-					    REFERENCES };
+		return (struct map_policy){ .keeping = m->filled ? MAP_BY_FILE : MAP_KEPT,
+					    .growth = MAP_GROWS_NOT,
+					    .why = REFERENCES };
 	case BPF_MAP_TYPE_STRUCT_OPS:
-		return (struct map_policy){ MAP_BY_FILE, MAP_GROWS_NOT,
-					    "it holds the programs of the object file" };
+		return (struct map_policy){ .keeping = MAP_BY_FILE,
+					    .growth = MAP_GROWS_NOT,
+					    .why = "it holds the programs of the object file" };
 	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
 	case BPF_MAP_TYPE_HASH_OF_MAPS:
 	case BPF_MAP_TYPE_XSKMAP:
@@ -51,11 +57,16 @@ static struct map_policy type_policy(const struct elf_map *m)
 	case BPF_MAP_TYPE_SOCKHASH:
 	case BPF_MAP_TYPE_REUSEPORT_SOCKARRAY:
 	case BPF_MAP_TYPE_CGROUP_ARRAY:
-		return (struct map_policy){ MAP_KEPT, MAP_GROWS_NOT, REFERENCES };
+		return (struct map_policy){ .keeping = MAP_KEPT,
+					    .growth = MAP_GROWS_NOT,
+					    .why = REFERENCES };
 	default:
-		return (struct map_policy){ MAP_KEPT, MAP_GROWS_NOT,
-					    "maps of this type cannot be copied entry by entry",
-					    true };
+		return (struct map_policy){
+			.keeping = MAP_KEPT,
+			.growth = MAP_GROWS_NOT,
+			.why = "maps of this type cannot be copied entry by entry",
+			.typed = true
+		};
 	}
 }
 
