@@ -39,18 +39,18 @@ equal "runs" "2 0" "$(counts)"
 install_object test_version_2.bpf.o
 check "a new build, noticed without a resync" converge
 send_ip 3
-equal "is on the wire, its maps start anew" "0 3" "$(counts)"
+equal "is on the wire, with the old one's maps" "2 3" "$(counts)"
 equal "the old one is gone" 1 "$(find "$bpffs/objects/version" -mindepth 1 -maxdepth 1 | wc -l)"
 
 echo "not an object" >"$conf/live.bpf.o"
 refuse 124 "overwritten by something else" ctl wait --timeout 1
 matches "it says so" 'NotElf' "$(ctl status)"
 send_ip 2
-equal "the last version runs on" "0 5" "$(counts)"
+equal "the last version runs on" "2 5" "$(counts)"
 equal "and is shown as such" previous "$(status_value '.objects[] | select(.name=="version") | .in_force')"
 
 cat "$builddir/bpf/test_version_1.bpf.o" >"$conf/live.bpf.o"
 check "repaired in place" converge
 send_ip 1
-equal "runs" "1 0" "$(counts)"
+equal "runs" "3 5" "$(counts)"
 finish
