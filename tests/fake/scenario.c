@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
-#include "fake/scenario.h"
+#include "fake/scenario_internal.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -15,43 +15,17 @@
 #include "fake/driver.h"
 #include "fake/transcript.h"
 
-#define WORDS_MAX 16
-
-struct elf_file {
-	const char *name;
-	char sha256[SHA256_HEX];
-	struct elf_object *elf;
-};
-
-struct scenario {
-	struct arena *a; /* of the whole story: configuration, names */
-	const char *dir;
-	struct kern_fake *kernel;
-	struct driver driver;
-	struct settings settings;
-	struct node node;
-	LIST(struct elf_file) elves;
-	LIST(struct label) labels;
-	struct string_list files, invalid; /* of the last plan or apply */
-	struct strbuf *out;
-	struct error *e;
-	bool indented;
-	char *words[WORDS_MAX];
-	size_t n;
-};
-
-static const char *word(const struct scenario *s, size_t i)
+const char *scenario_word(const struct scenario *s, size_t i)
 {
 	return i < s->n ? s->words[i] : "";
 }
 
-static uint32_t number(const struct scenario *s, size_t i)
+uint32_t scenario_number(const struct scenario *s, size_t i)
 {
-	return (uint32_t)strtoul(word(s, i), NULL, 0);
+	return (uint32_t)strtoul(scenario_word(s, i), NULL, 0);
 }
 
-/* The value of "KEY=VALUE" among the words, else NULL. */
-static const char *option(const struct scenario *s, const char *key)
+const char *scenario_option(const struct scenario *s, const char *key)
 {
 	size_t n = strlen(key);
 
@@ -61,7 +35,7 @@ static const char *option(const struct scenario *s, const char *key)
 	return NULL;
 }
 
-static bool flag(const struct scenario *s, const char *name)
+bool scenario_flag(const struct scenario *s, const char *name)
 {
 	for (size_t i = 1; i < s->n; i++)
 		if (str_eq(s->words[i], name))
@@ -69,7 +43,7 @@ static bool flag(const struct scenario *s, const char *name)
 	return false;
 }
 
-static struct string_list split(struct arena *a, const char *s)
+struct string_list scenario_split(struct arena *a, const char *s)
 {
 	struct string_list l = { 0 };
 	size_t cap = 0;
@@ -84,187 +58,29 @@ static struct string_list split(struct arena *a, const char *s)
 	return l;
 }
 
-/* --- object files ------------------------------------------------------------------------ */
-
-static int do_elf(struct scenario *s)
-{
-	struct elf_file *f = NULL;
-
-	for (size_t i = 0; i < s->elves.n && !f; i++)
-		if (str_eq(s->elves.v[i].name, word(s, 1)))
-			f = &s->elves.v[i];
-	if (!f)
-		f = LIST_ADD(s->a, &s->elves);
-	f->name = arena_strdup(s->a, word(s, 1));
-	hash_bytes(word(s, 2), strlen(word(s, 2)), f->sha256);
-	f->elf = arena_new_of(s->a, struct elf_object);
-	f->elf->license = "GPL";
-	/* The newest is the one that indented lines belong to. */
-	if (f != &s->elves.v[s->elves.n - 1]) {
-		struct elf_file last = s->elves.v[s->elves.n - 1];
-
-		s->elves.v[s->elves.n - 1] = *f;
-		*f = last;
-	}
-	return 0;
-}
-
-static int map_type_parse(struct scenario *s, const char *name)
-{
-	for (uint32_t t = 1; t < 40; t++)
-		if (str_eq(map_type_name(s->a, t), name))
-			return (int)t;
-	return error_set(s->e, -EINVAL, "no map type %s", name);
-}
-
-static uint32_t number_option(const struct scenario *s, const char *key, uint32_t otherwise)
-{
-	const char *text = option(s, key);
-
-	return text ? (uint32_t)strtoul(text, NULL, 0) : otherwise;
-}
-
-static int do_map(struct scenario *s)
-{
-	struct elf_object *elf = s->elves.v[s->elves.n - 1].elf;
-	bool data = *word(s, 1) == '.';
-	int type = map_type_parse(s, data ? "array" : word(s, 2));
-	struct elf_map *maps, *m;
-
-	if (type < 0)
-		return type;
-	maps = arena_calloc(s->a, elf->map_count + 1, sizeof(*maps));
-	for (size_t i = 0; i < elf->map_count; i++)
-		maps[i] = elf->maps[i];
-	m = &maps[elf->map_count++];
-	*m = (struct elf_map){
-		.name = arena_strdup(s->a, word(s, 1)),
-		.type = (uint32_t)type,
-		.key_size = 4,
-		.value_size = number_option(s, "value", 4),
-		.max_entries = data ? 1 : number_option(s, "entries", 64),
-		.flags = number_option(s, "flags", 0),
-		.is_data = data,
-		.filled = flag(s, "filled"),
-		.opaque = flag(s, "opaque"),
-	};
-	if (option(s, "btf"))
-		hash_bytes(option(s, "btf"), strlen(option(s, "btf")), m->btf_hash);
-	elf->maps = maps;
-	return 0;
-}
-
-static int do_variable(struct scenario *s)
-{
-	static const struct shape u32 = { .kind = SHAPE_INTEGER,
-					  .name = "unsigned int",
-					  .size = 4 };
-	struct elf_object *elf = s->elves.v[s->elves.n - 1].elf;
-	struct elf_variable *v = arena_calloc(s->a, elf->variable_count + 1, sizeof(*v));
-	uint32_t offset = 0;
-
-	for (size_t i = 0; i < elf->variable_count; i++) {
-		v[i] = elf->variables[i];
-		offset += str_eq(v[i].section, word(s, 2)) ? v[i].size : 0;
-	}
-	v[elf->variable_count++] = (struct elf_variable){
-		.name = arena_strdup(s->a, word(s, 1)),
-		.section = arena_strdup(s->a, word(s, 2)),
-		.offset = offset,
-		.size = u32.size,
-		.shape = &u32,
-	};
-	elf->variables = v;
-	return 0;
-}
-
-static uint32_t verdicts_parse(struct scenario *s, const char *list)
-{
-	struct string_list words = split(s->a, list);
-	uint32_t mask = 0;
-
-	for (size_t i = 0; i < words.n; i++)
-		for (uint32_t v = 0; v < XDP_VERDICT_COUNT; v++)
-			if (str_eq(xdp_verdict_names[v], words.v[i]))
-				mask |= 1u << v;
-	return mask;
-}
-
-static int do_program(struct scenario *s)
-{
-	struct elf_object *elf = s->elves.v[s->elves.n - 1].elf;
-	struct string_list used = split(s->a, option(s, "maps"));
-	uint32_t *maps = arena_calloc(s->a, used.n, sizeof(*maps));
-	struct elf_program *v = arena_calloc(s->a, elf->program_count + 1, sizeof(*v)), *p;
-
-	for (size_t i = 0; i < elf->program_count; i++)
-		v[i] = elf->programs[i];
-	p = &v[elf->program_count++];
-	elf->programs = v;
-	p->name = arena_strdup(s->a, word(s, 1));
-	p->frags = flag(s, "frags");
-	p->needed = flag(s, "needed");
-	p->has_btf = !flag(s, "no-btf");
-	p->has_run_priority = option(s, "run-priority");
-	p->has_run_actions = option(s, "run-actions");
-	if (p->has_run_priority)
-		p->run_priority = (uint16_t)strtoul(option(s, "run-priority"), NULL, 0);
-	p->run_actions = verdicts_parse(s, option(s, "run-actions"));
-	p->section = flag(s, "tc") ? "tc" : p->frags ? "xdp.frags" : "xdp";
-	p->type = flag(s, "tc") ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP;
-	p->expected_attach_type = flag(s, "tc") ? 0 : BPF_XDP;
-	for (size_t i = 0; i < used.n; i++) {
-		const struct elf_map *m = elf_find_map(elf, used.v[i]);
-
-		if (!m)
-			return error_set(s->e, -EINVAL, "no map %s", used.v[i]);
-		maps[i] = (uint32_t)(m - elf->maps);
-	}
-	p->maps = maps;
-	p->map_count = used.n;
-	return 0;
-}
-
-static const struct object_source *find_source(struct scenario *s, const char *path)
-{
-	struct object_source *source = arena_new_of(s->a, struct object_source);
-
-	source->path = arena_printf(s->a, "/etc/bpfshare.d/%s", path);
-	for (size_t i = 0; i < s->elves.n; i++) {
-		if (!str_eq(s->elves.v[i].name, path))
-			continue;
-		memcpy(source->sha256, s->elves.v[i].sha256, sizeof(source->sha256));
-		source->elf = s->elves.v[i].elf;
-		return source;
-	}
-	source->code = -ENOENT;
-	source->reason = "FileMissing";
-	source->message = arena_printf(s->a, "%s: No such file or directory", source->path);
-	return source;
-}
-
 /* --- the node ------------------------------------------------------------------------------- */
 
 static int do_interface(struct scenario *s)
 {
-	const char *alt = option(s, "alt"), *master = option(s, "master"),
-		   *group = option(s, "group"), *ifindex = option(s, "ifindex"),
-		   *mtu = option(s, "mtu");
-	const char *colon = strrchr(word(s, 1), ':');
+	const char *alt = scenario_option(s, "alt"), *master = scenario_option(s, "master"),
+		   *group = scenario_option(s, "group"), *ifindex = scenario_option(s, "ifindex"),
+		   *mtu = scenario_option(s, "mtu");
+	const char *colon = strrchr(scenario_word(s, 1), ':');
 	struct observed_interface i = {
-		.name = colon ? colon + 1 : word(s, 1),
-		.netns = colon ? arena_strndup(s->a, word(s, 1), (size_t)(colon - word(s, 1))) :
+		.name = colon ? colon + 1 : scenario_word(s, 1),
+		.netns = colon ? arena_strndup(s->a, scenario_word(s, 1),
+					       (size_t)(colon - scenario_word(s, 1))) :
 				 NULL,
 		.ifindex = ifindex ? (uint32_t)strtoul(ifindex, NULL, 0) : 0,
-		.driver = option(s, "driver"),
-		.kind = option(s, "kind"),
-		.mac = option(s, "mac"),
+		.driver = scenario_option(s, "driver"),
+		.kind = scenario_option(s, "kind"),
+		.mac = scenario_option(s, "mac"),
 		.group = group ? (uint32_t)strtoul(group, NULL, 0) : 0,
-		.physical = flag(s, "physical"),
-		.loopback = flag(s, "loopback"),
+		.physical = scenario_flag(s, "physical"),
+		.loopback = scenario_flag(s, "loopback"),
 		.mtu = mtu ? (uint32_t)strtoul(mtu, NULL, 0) : 1500,
-		.up = !flag(s, "down"),
-		.altnames = split(s->a, alt),
+		.up = !scenario_flag(s, "down"),
+		.altnames = scenario_split(s->a, alt),
 	};
 
 	if (master) {
@@ -272,87 +88,90 @@ static int do_interface(struct scenario *s)
 		i.master_kind = strchr(master, ':') + 1;
 	}
 	kern_fake_set_interface(s->kernel, &i);
-	if (flag(s, "no-native"))
-		kern_fake_refuse_native(s->kernel, word(s, 1));
+	if (scenario_flag(s, "no-native"))
+		kern_fake_refuse_native(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_netns(struct scenario *s)
 {
-	kern_fake_set_netns(s->kernel, word(s, 1), option(s, "same-as"));
+	kern_fake_set_netns(s->kernel, scenario_word(s, 1), scenario_option(s, "same-as"));
 	return 0;
 }
 
 static int do_remove_netns(struct scenario *s)
 {
-	kern_fake_remove_netns(s->kernel, word(s, 1));
+	kern_fake_remove_netns(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_remove_interface(struct scenario *s)
 {
-	kern_fake_remove_interface(s->kernel, word(s, 1));
+	kern_fake_remove_interface(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_rename_interface(struct scenario *s)
 {
-	kern_fake_rename_interface(s->kernel, word(s, 1), word(s, 2));
+	kern_fake_rename_interface(s->kernel, scenario_word(s, 1), scenario_word(s, 2));
 	return 0;
 }
 
 static int do_foreign(struct scenario *s)
 {
-	(void)kern_fake_attach_foreign(s->kernel, word(s, 1), word(s, 2),
-				       str_eq(word(s, 3), "generic") ? XDP_GENERIC : XDP_DRIVER);
+	(void)kern_fake_attach_foreign(s->kernel, scenario_word(s, 1), scenario_word(s, 2),
+				       str_eq(scenario_word(s, 3), "generic") ? XDP_GENERIC :
+										XDP_DRIVER);
 	return 0;
 }
 
 static int do_detach(struct scenario *s)
 {
-	kern_fake_detach(s->kernel, word(s, 1));
+	kern_fake_detach(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_elsewhere(struct scenario *s)
 {
-	kern_fake_use_elsewhere(s->kernel, kern_fake_root(s->kernel, word(s, 1)));
+	kern_fake_use_elsewhere(s->kernel, kern_fake_root(s->kernel, scenario_word(s, 1)));
 	return 0;
 }
 
 static int do_empty_slot(struct scenario *s)
 {
-	kern_fake_empty_slot(s->kernel, kern_fake_root(s->kernel, word(s, 1)), number(s, 2));
+	kern_fake_empty_slot(s->kernel, kern_fake_root(s->kernel, scenario_word(s, 1)),
+			     scenario_number(s, 2));
 	return 0;
 }
 
 static int do_unpin_chain(struct scenario *s)
 {
-	kern_fake_lose_chain(s->kernel, word(s, 1));
+	kern_fake_lose_chain(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_lose_link_pin(struct scenario *s)
 {
-	kern_fake_lose_link_pin(s->kernel, word(s, 1));
+	kern_fake_lose_link_pin(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_lose_for_good(struct scenario *s)
 {
-	kern_fake_lose_for_good(s->kernel, word(s, 1), s->n > 2 ? word(s, 2) : NULL);
+	kern_fake_lose_for_good(s->kernel, scenario_word(s, 1),
+				s->n > 2 ? scenario_word(s, 2) : NULL);
 	return 0;
 }
 
 static int do_lose_pin(struct scenario *s)
 {
-	kern_fake_lose_pin(s->kernel, word(s, 1), s->n > 2 ? word(s, 2) : NULL);
+	kern_fake_lose_pin(s->kernel, scenario_word(s, 1), s->n > 2 ? scenario_word(s, 2) : NULL);
 	return 0;
 }
 
 static int do_lose_chain(struct scenario *s)
 {
-	kern_fake_remove_chain_dir(s->kernel, kern_fake_root(s->kernel, word(s, 1)));
+	kern_fake_remove_chain_dir(s->kernel, kern_fake_root(s->kernel, scenario_word(s, 1)));
 	return 0;
 }
 
@@ -367,13 +186,13 @@ static const char *rest(const struct scenario *s, size_t from)
 
 static int do_feature(struct scenario *s)
 {
-	kern_fake_set_feature(s->kernel, word(s, 1), false, rest(s, 2));
+	kern_fake_set_feature(s->kernel, scenario_word(s, 1), false, rest(s, 2));
 	return 0;
 }
 
 static int do_feature_back(struct scenario *s)
 {
-	kern_fake_set_feature(s->kernel, word(s, 1), true, NULL);
+	kern_fake_set_feature(s->kernel, scenario_word(s, 1), true, NULL);
 	return 0;
 }
 
@@ -385,7 +204,7 @@ static int do_no_bpffs(struct scenario *s)
 
 static int do_host(struct scenario *s)
 {
-	s->node.host = arena_strdup(s->a, word(s, 1));
+	s->node.host = arena_strdup(s->a, scenario_word(s, 1));
 	return 0;
 }
 
@@ -393,15 +212,15 @@ static int do_kernel(struct scenario *s)
 {
 	struct kernel_version *v = &s->node.kernel;
 
-	if (sscanf(word(s, 1), "%u.%u.%u", &v->major, &v->minor, &v->patch) != 3)
+	if (sscanf(scenario_word(s, 1), "%u.%u.%u", &v->major, &v->minor, &v->patch) != 3)
 		return error_set(s->e, -EINVAL, "kernel X.Y.Z");
 	return 0;
 }
 
 static int do_label(struct scenario *s)
 {
-	*LIST_ADD(s->a, &s->labels) =
-		(struct label){ arena_strdup(s->a, word(s, 1)), arena_strdup(s->a, word(s, 2)) };
+	*LIST_ADD(s->a, &s->labels) = (struct label){ arena_strdup(s->a, scenario_word(s, 1)),
+						      arena_strdup(s->a, scenario_word(s, 2)) };
 	s->settings.labels = s->labels.v;
 	s->settings.label_count = s->labels.n;
 	return 0;
@@ -409,15 +228,15 @@ static int do_label(struct scenario *s)
 
 static int do_mass_removal(struct scenario *s)
 {
-	s->settings.mass_removal_percent = number(s, 1);
-	s->settings.mass_removal_least = number(s, 2);
+	s->settings.mass_removal_percent = scenario_number(s, 1);
+	s->settings.mass_removal_least = scenario_number(s, 2);
 	return 0;
 }
 
 static int do_mode(struct scenario *s)
 {
 	for (enum xdp_mode m = 0; m < XDP_MODE_COUNT; m++)
-		if (str_eq(xdp_mode_names[m], word(s, 1)))
+		if (str_eq(xdp_mode_names[m], scenario_word(s, 1)))
 			s->settings.xdp.mode = m;
 	return 0;
 }
@@ -425,21 +244,21 @@ static int do_mode(struct scenario *s)
 static int do_mechanism(struct scenario *s)
 {
 	for (enum mechanism m = 0; m < MECHANISM_DIRECT; m++)
-		if (str_eq(mechanism_names[m], word(s, 1)))
+		if (str_eq(mechanism_names[m], scenario_word(s, 1)))
 			s->settings.xdp.mechanism = m;
 	return 0;
 }
 
 static int do_on_foreign(struct scenario *s)
 {
-	s->settings.xdp.on_foreign = str_eq(word(s, 1), "replace") ? ON_FOREIGN_REPLACE :
-								     ON_FOREIGN_WAIT;
+	s->settings.xdp.on_foreign = str_eq(scenario_word(s, 1), "replace") ? ON_FOREIGN_REPLACE :
+									      ON_FOREIGN_WAIT;
 	return 0;
 }
 
 static int do_exclusive(struct scenario *s)
 {
-	s->settings.xdp.exclusive = str_eq(word(s, 1), "true");
+	s->settings.xdp.exclusive = str_eq(scenario_word(s, 1), "true");
 	return 0;
 }
 
@@ -453,7 +272,7 @@ static int do_libxdp(struct scenario *s)
 
 static int do_protocol(struct scenario *s)
 {
-	kern_fake_set_protocol(s->kernel, number(s, 1));
+	kern_fake_set_protocol(s->kernel, scenario_number(s, 1));
 	return 0;
 }
 
@@ -466,39 +285,41 @@ static int told(struct scenario *s, bool done)
 
 static int do_xdp_load(struct scenario *s)
 {
-	const char *priority = option(s, "priority"), *actions = option(s, "actions");
+	const char *priority = scenario_option(s, "priority"),
+		   *actions = scenario_option(s, "actions");
 	const struct fake_member m = {
-		.name = word(s, 2),
+		.name = scenario_word(s, 2),
 		.priority = priority ? (uint32_t)strtoul(priority, NULL, 0) : 50,
-		.actions = actions ? verdicts_parse(s, actions) : XDP_VERDICTS_DEFAULT,
-		.frags = flag(s, "frags"),
+		.actions = actions ? scenario_verdicts(s, actions) : XDP_VERDICTS_DEFAULT,
+		.frags = scenario_flag(s, "frags"),
 	};
 
-	return told(s, kern_fake_libxdp_load(s->kernel, word(s, 1), &m));
+	return told(s, kern_fake_libxdp_load(s->kernel, scenario_word(s, 1), &m));
 }
 
 static int do_xdp_unload(struct scenario *s)
 {
 	if (s->n < 3)
-		return told(s, kern_fake_libxdp_unload_all(s->kernel, word(s, 1)));
-	return told(s, kern_fake_libxdp_unload(s->kernel, word(s, 1), word(s, 2)));
+		return told(s, kern_fake_libxdp_unload_all(s->kernel, scenario_word(s, 1)));
+	return told(s,
+		    kern_fake_libxdp_unload(s->kernel, scenario_word(s, 1), scenario_word(s, 2)));
 }
 
 static int do_lose_link(struct scenario *s)
 {
-	kern_fake_lose_link(s->kernel, word(s, 1), number(s, 2));
+	kern_fake_lose_link(s->kernel, scenario_word(s, 1), scenario_number(s, 2));
 	return 0;
 }
 
 static int do_lose_protocol_pins(struct scenario *s)
 {
-	kern_fake_lose_protocol_pins(s->kernel, word(s, 1));
+	kern_fake_lose_protocol_pins(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_dispatch_fault(struct scenario *s)
 {
-	kern_fake_set_dispatch_fault(s->kernel, word(s, 1), rest(s, 2));
+	kern_fake_set_dispatch_fault(s->kernel, scenario_word(s, 1), rest(s, 2));
 	return 0;
 }
 
@@ -506,25 +327,26 @@ static int do_refuse_extension(struct scenario *s)
 {
 	char sha256[SHA256_HEX];
 
-	hash_bytes(word(s, 1), strlen(word(s, 1)), sha256);
+	hash_bytes(scenario_word(s, 1), strlen(scenario_word(s, 1)), sha256);
 	kern_fake_refuse_extension(s->kernel, sha256);
 	return 0;
 }
 
 static int do_group(struct scenario *s)
 {
-	kern_fake_add_name(s->kernel, &(struct observed_name){ .name = word(s, 1),
+	kern_fake_add_name(s->kernel, &(struct observed_name){ .name = scenario_word(s, 1),
 							       .is_group = true,
-							       .id = number(s, 2) });
+							       .id = scenario_number(s, 2) });
 	return 0;
 }
 
 static int do_user(struct scenario *s)
 {
-	kern_fake_add_name(s->kernel, &(struct observed_name){ .name = word(s, 1),
-							       .id = number(s, 2),
-							       .primary_gid = number(s, 3),
-							       .shared_group = flag(s, "shared") });
+	kern_fake_add_name(s->kernel,
+			   &(struct observed_name){ .name = scenario_word(s, 1),
+						    .id = scenario_number(s, 2),
+						    .primary_gid = scenario_number(s, 3),
+						    .shared_group = scenario_flag(s, "shared") });
 	return 0;
 }
 
@@ -532,25 +354,27 @@ static int do_user(struct scenario *s)
 
 static enum tc_direction direction(const struct scenario *s)
 {
-	return str_eq(word(s, 2), tc_direction_names[TC_EGRESS]) ? TC_EGRESS : TC_INGRESS;
+	return str_eq(scenario_word(s, 2), tc_direction_names[TC_EGRESS]) ? TC_EGRESS : TC_INGRESS;
 }
 
 static int do_tc_link(struct scenario *s)
 {
-	(void)kern_fake_tc_add_foreign(s->kernel, word(s, 1), direction(s), word(s, 3),
-				       s->n > 4 ? number(s, 4) : SIZE_MAX);
+	(void)kern_fake_tc_add_foreign(s->kernel, scenario_word(s, 1), direction(s),
+				       scenario_word(s, 3),
+				       s->n > 4 ? scenario_number(s, 4) : SIZE_MAX);
 	return 0;
 }
 
 static int do_tc_race(struct scenario *s)
 {
-	kern_fake_tc_race(s->kernel, word(s, 1), direction(s), word(s, 3));
+	kern_fake_tc_race(s->kernel, scenario_word(s, 1), direction(s), scenario_word(s, 3));
 	return 0;
 }
 
 static int do_tc_filter(struct scenario *s)
 {
-	kern_fake_tc_add_filter(s->kernel, word(s, 1), direction(s), word(s, 3), number(s, 4));
+	kern_fake_tc_add_filter(s->kernel, scenario_word(s, 1), direction(s), scenario_word(s, 3),
+				scenario_number(s, 4));
 	return 0;
 }
 
@@ -558,59 +382,61 @@ static int do_tc_qdisc(struct scenario *s)
 {
 	enum tc_qdisc qdisc = TC_QDISC_NONE;
 
-	if (str_eq(word(s, 2), "ingress"))
+	if (str_eq(scenario_word(s, 2), "ingress"))
 		qdisc = TC_QDISC_INGRESS;
-	else if (str_eq(word(s, 2), "clsact"))
+	else if (str_eq(scenario_word(s, 2), "clsact"))
 		qdisc = TC_QDISC_CLSACT;
-	kern_fake_tc_set_qdisc(s->kernel, word(s, 1), qdisc);
+	kern_fake_tc_set_qdisc(s->kernel, scenario_word(s, 1), qdisc);
 	return 0;
 }
 
 static int do_tc_detach(struct scenario *s)
 {
-	kern_fake_tc_detach(s->kernel, word(s, 1), direction(s), number(s, 3));
+	kern_fake_tc_detach(s->kernel, scenario_word(s, 1), direction(s), scenario_number(s, 3));
 	return 0;
 }
 
 static int do_tc_unpin(struct scenario *s)
 {
-	kern_fake_tc_unpin(s->kernel, word(s, 1), direction(s), number(s, 3));
+	kern_fake_tc_unpin(s->kernel, scenario_word(s, 1), direction(s), scenario_number(s, 3));
 	return 0;
 }
 
 static int do_tc_state(struct scenario *s)
 {
 	for (enum tc_direction d = 0; d < TC_DIRECTION_COUNT; d++)
-		strbuf_addf(s->out, "  %s\n", kern_fake_tc(s->kernel, s->a, word(s, 1), d));
+		strbuf_addf(s->out, "  %s\n",
+			    kern_fake_tc(s->kernel, s->a, scenario_word(s, 1), d));
 	return 0;
 }
 
 static int do_tc_mechanism(struct scenario *s)
 {
 	for (enum tc_mechanism m = 0; m < TC_MECHANISM_COUNT; m++)
-		if (str_eq(tc_mechanism_names[m], word(s, 1)))
+		if (str_eq(tc_mechanism_names[m], scenario_word(s, 1)))
 			s->settings.tc.mechanism = m;
 	return 0;
 }
 
 static int do_mount(struct scenario *s)
 {
-	kern_fake_mount_foreign(s->kernel, word(s, 1));
+	kern_fake_mount_foreign(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_unmount(struct scenario *s)
 {
-	kern_fake_unmount_foreign(s->kernel, word(s, 1));
+	kern_fake_unmount_foreign(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
 static int do_pin(struct scenario *s)
 {
-	struct observed_pin pin = { word(s, 2), number(s, 3), number(s, 4), number(s, 5),
-				    (uint32_t)strtoul(word(s, 6), NULL, 8) };
+	struct observed_pin pin = { scenario_word(s, 2), scenario_number(s, 3),
+				    scenario_number(s, 4), scenario_number(s, 5),
+				    (uint32_t)strtoul(scenario_word(s, 6), NULL, 8) };
 
-	kern_fake_set_pin(s->kernel, word(s, 1), &pin);
+	kern_fake_set_pin(s->kernel, scenario_word(s, 1), &pin);
 	return 0;
 }
 
@@ -620,12 +446,13 @@ static int do_pin(struct scenario *s)
 static struct fake_write write_of(const struct scenario *s, size_t from)
 {
 	return (struct fake_write){
-		.instance = word(s, from),
-		.map = word(s, from + 1),
-		.key = *word(s, from + 1) == '.' ? kern_fake_variable(word(s, from + 2)) :
-						   number(s, from + 2),
-		.value = number(s, from + 3),
-		.oldest = flag(s, "oldest"),
+		.instance = scenario_word(s, from),
+		.map = scenario_word(s, from + 1),
+		.key = *scenario_word(s, from + 1) == '.' ?
+			       kern_fake_variable(scenario_word(s, from + 2)) :
+			       scenario_number(s, from + 2),
+		.value = scenario_number(s, from + 3),
+		.oldest = scenario_flag(s, "oldest"),
 	};
 }
 
@@ -643,7 +470,7 @@ static int do_write_before(struct scenario *s)
 	const struct fake_write w = write_of(s, 2);
 
 	for (enum op_kind k = 0; k < OP_KIND_COUNT; k++)
-		if (str_eq(op_kind_names[k], word(s, 1)))
+		if (str_eq(op_kind_names[k], scenario_word(s, 1)))
 			kern_fake_write_before(s->kernel, k, &w);
 	return 0;
 }
@@ -656,13 +483,15 @@ static int do_old_metadata(struct scenario *s)
 
 static int do_kernel_map(struct scenario *s)
 {
-	kern_fake_set_map(s->kernel, word(s, 1), word(s, 2), number(s, 3), number(s, 4));
+	kern_fake_set_map(s->kernel, scenario_word(s, 1), scenario_word(s, 2),
+			  scenario_number(s, 3), scenario_number(s, 4));
 	return 0;
 }
 
 static int do_contents(struct scenario *s)
 {
-	strbuf_add(s->out, kern_fake_contents(s->kernel, s->a, word(s, 1), word(s, 2)));
+	strbuf_add(s->out,
+		   kern_fake_contents(s->kernel, s->a, scenario_word(s, 1), scenario_word(s, 2)));
 	return 0;
 }
 
@@ -672,7 +501,7 @@ static int do_refuse(struct scenario *s)
 {
 	char sha256[SHA256_HEX];
 
-	hash_bytes(word(s, 1), strlen(word(s, 1)), sha256);
+	hash_bytes(scenario_word(s, 1), strlen(scenario_word(s, 1)), sha256);
 	kern_fake_refuse_content(s->kernel, sha256);
 	return 0;
 }
@@ -682,14 +511,15 @@ static int do_fail(struct scenario *s)
 	static const char *const names[] = { "transient", "kernel", "foreign" };
 
 	for (enum failure_class c = 0; c < FAILURE_CLASS_COUNT; c++)
-		if (str_eq(names[c], word(s, 3)))
-			kern_fake_fail(s->kernel, number(s, 1), -(int)number(s, 2), c);
+		if (str_eq(names[c], scenario_word(s, 3)))
+			kern_fake_fail(s->kernel, scenario_number(s, 1),
+				       -(int)scenario_number(s, 2), c);
 	return 0;
 }
 
 static int do_crash(struct scenario *s)
 {
-	kern_fake_crash(s->kernel, number(s, 1));
+	kern_fake_crash(s->kernel, scenario_number(s, 1));
 	return 0;
 }
 
@@ -709,7 +539,7 @@ static int do_due(struct scenario *s)
 static int do_invalid(struct scenario *s)
 {
 	s->invalid.v = arena_calloc(s->a, 1, sizeof(char *));
-	s->invalid.v[s->invalid.n++] = arena_strdup(s->a, word(s, 1));
+	s->invalid.v[s->invalid.n++] = arena_strdup(s->a, scenario_word(s, 1));
 	return 0;
 }
 
@@ -767,7 +597,7 @@ static int read_desired(struct scenario *s, struct desired **ret)
 		return error_set(s->e, -EINVAL, "%s is invalid", s->files.v[i]);
 	}
 	for (size_t i = 0; i < d->object_count; i++)
-		d->objects[i].source = find_source(s, d->objects[i].path);
+		d->objects[i].source = scenario_source(s, d->objects[i].path);
 	config_judge(s->a, d, NULL);
 	d->file_count = s->files.n + s->invalid.n;
 	d->files = arena_calloc(s->a, d->file_count, sizeof(*d->files));
@@ -790,7 +620,7 @@ static int prepare(struct scenario *s)
 		s->files.v = arena_calloc(s->a, s->n, sizeof(char *));
 		s->files.n = 0;
 		for (size_t i = 1; i < s->n; i++)
-			s->files.v[s->files.n++] = arena_strdup(s->a, word(s, i));
+			s->files.v[s->files.n++] = arena_strdup(s->a, scenario_word(s, i));
 	}
 	r = read_desired(s, &d);
 	if (r == 0)
@@ -897,7 +727,7 @@ static const struct command {
 	{ "detach", do_detach, 1 },
 	{ "dispatch-fault", do_dispatch_fault, 2 },
 	{ "due", do_due, 0 },
-	{ "elf", do_elf, 2 },
+	{ "elf", scenario_elf, 2 },
 	{ "elsewhere", do_elsewhere, 1 },
 	{ "empty-slot", do_empty_slot, 2 },
 	{ "exclusive", do_exclusive, 1 },
@@ -920,7 +750,7 @@ static const struct command {
 	{ "lose-link-pin", do_lose_link_pin, 1 },
 	{ "lose-pin", do_lose_pin, 1 },
 	{ "lose-protocol-pins", do_lose_protocol_pins, 1 },
-	{ "map", do_map, 2 },
+	{ "map", scenario_map, 2 },
 	{ "mass-removal", do_mass_removal, 2 },
 	{ "mechanism", do_mechanism, 1 },
 	{ "mode", do_mode, 1 },
@@ -931,7 +761,7 @@ static const struct command {
 	{ "on-foreign", do_on_foreign, 1 },
 	{ "pin", do_pin, 6 },
 	{ "plan", do_plan, 0 },
-	{ "program", do_program, 1 },
+	{ "program", scenario_program, 1 },
 	{ "protocol", do_protocol, 1 },
 	{ "purge", do_purge, 0 },
 	{ "refuse", do_refuse, 1 },
@@ -953,7 +783,7 @@ static const struct command {
 	{ "unmount", do_unmount, 1 },
 	{ "unpin-chain", do_unpin_chain, 1 },
 	{ "user", do_user, 3 },
-	{ "variable", do_variable, 2 },
+	{ "variable", scenario_variable, 2 },
 	{ "write", do_write, 4 },
 	{ "write-before", do_write_before, 5 },
 	{ "xdp-load", do_xdp_load, 2 },
