@@ -85,6 +85,19 @@ struct {
 	__type(value, struct locked_value);
 } locked_array SEC(".maps");
 
+struct large_value {
+	struct bpf_spin_lock lock;
+	__u32 unused;
+	__u64 words[500];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, struct large_value);
+} locked_large SEC(".maps");
+
 struct inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

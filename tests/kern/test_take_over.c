@@ -22,6 +22,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "fixture.h"
+#include "kern/map_reader.h"
 #include "model/layout.h"
 #include "tools/xsk.h"
 
@@ -224,6 +225,27 @@ static void a_map_of_maps_that_is_new_is_filled(void **state)
 	put("v2", "inner_one", 0, 4);
 	assert_int_equal(run("v2", "xdp_inner"), 4);
 	assert_int_equal(run("v2", "xdp_jump"), XDP_DROP);
+}
+
+/* The programs of another version would be put into it. */
+static void a_kept_program_array_is_not_filled_again(void **state)
+{
+	uint32_t before = 0, after = 0;
+	const uint32_t slot = 1;
+	cleanup(closep) int fd = -1;
+	struct op op;
+
+	(void)state;
+	load_first();
+	fd = map_fd("v1", "filled_jumps");
+	MUST(bpf_map_lookup_elem(fd, &slot, &before));
+	op = load_version("v2", "test_take_over", all_programs);
+	take(&op, "filled_jumps", MAP_KEEP);
+	apply_fine(&op);
+	MUST(bpf_map_lookup_elem(fd, &slot, &after));
+	assert_int_equal(before, after);
+	put("v2", "inner_one", 0, 4); /* filled as ever */
+	assert_int_equal(run("v2", "xdp_inner"), 4);
 }
 
 static void a_map_that_went_is_not_kept(void **state)
@@ -816,6 +838,66 @@ static void a_busy_array_is_copied(void **state)
 	copy_while_it_is_written("array");
 }
 
+#define LARGE_WORDS 500
+
+struct large_value {
+	uint32_t lock, unused;
+	uint64_t words[LARGE_WORDS];
+};
+
+static void no_return write_large_for_ever(int fd)
+{
+	struct large_value value = { 0 };
+
+	for (uint64_t n = 0;; n++) {
+		uint32_t key = n % 2;
+
+		for (size_t i = 0; i < LARGE_WORDS; i++)
+			value.words[i] = n;
+		(void)bpf_map_update_elem(fd, &key, &value, BPF_F_LOCK);
+	}
+}
+
+static int must_be_whole(void *arg, const unsigned char *keys, const unsigned char *values,
+			 uint32_t count, struct error *e)
+{
+	const struct large_value *v = (const void *)values;
+
+	(void)arg;
+	(void)keys;
+	for (uint32_t k = 0; k < count; k++)
+		for (size_t i = 1; i < LARGE_WORDS; i++)
+			if (v[k].words[i] != v[k].words[0])
+				return error_set(e, -EIO, "word %zu is %llu, word 0 is %llu", i,
+						 (unsigned long long)v[k].words[i],
+						 (unsigned long long)v[k].words[0]);
+	return 0;
+}
+
+static void values_with_a_lock_are_read_whole(void **state)
+{
+	cleanup(closep) int fd = -1;
+	struct map_reader reader;
+	struct error e = { 0 };
+	int r = 0;
+	pid_t pid;
+
+	(void)state;
+	load_first();
+	fd = map_fd("v1", "locked_large");
+	assert_int_equal(map_reader_init(&reader, fd, map_deadline(60), &e), 0);
+	assert_true(reader.locked);
+	pid = fork();
+	MUST(pid);
+	if (pid == 0)
+		write_large_for_ever(fd);
+	for (int i = 0; r == 0 && i < 20000; i++)
+		r = map_read(&reader, must_be_whole, NULL, &e);
+	stop_writer(pid);
+	if (r < 0)
+		fail_msg("%s", e.text);
+}
+
 /* --- MAP_CARRY ---------------------------------------------------------------------- */
 
 static const char *const carry_programs[] = { "xdp_carry", NULL };
@@ -1123,6 +1205,7 @@ int main(void)
 		FIXTURE_TEST(both_versions_count_in_a_kept_map),
 		FIXTURE_TEST(a_kept_map_of_maps_is_not_filled_again),
 		FIXTURE_TEST(a_map_of_maps_that_is_new_is_filled),
+		FIXTURE_TEST(a_kept_program_array_is_not_filled_again),
 		FIXTURE_TEST(a_map_that_went_is_not_kept),
 		FIXTURE_TEST(a_map_of_another_shape_is_not_kept),
 		FIXTURE_TEST(a_larger_map_has_the_entries),
@@ -1139,6 +1222,7 @@ int main(void)
 		FIXTURE_TEST(a_busy_hash_is_copied),
 		FIXTURE_TEST(a_busy_hash_without_preallocation_is_copied),
 		FIXTURE_TEST(a_busy_array_is_copied),
+		FIXTURE_TEST(values_with_a_lock_are_read_whole),
 		FIXTURE_TEST(variables_go_over_by_name),
 		FIXTURE_TEST(a_declared_variable_has_its_declared_value),
 		FIXTURE_TEST(a_variable_that_is_declared_no_more_has_the_value_of_the_file),
