@@ -24,6 +24,7 @@ struct kern_context {
 	struct object_cache *objects;    /* kern/object_cache.h */
 	struct keep *keep;               /* kern/keep.h; NULL: nothing is held */
 	struct map_snapshots *snapshots; /* kern/map_snapshot.h */
+	int64_t *sweep_ms; /* how long maps may still be copied in this plan, see map_sweep_begin() */
 	int64_t *lock_wait_ms; /* how long libxdp's lock may still be waited for, see libxdp_lock() */
 };
 

@@ -35,8 +35,8 @@ struct built {
 struct kern_linux {
 	struct kern_linux_options options;
 	char *bpffs_dir, *run_dir;
-	int64_t lock_wait_ms;
-	struct kern_context context; /* points to these three */
+	int64_t lock_wait_ms, sweep_ms;
+	struct kern_context context; /* points to these four */
 	struct built *built;
 	size_t built_count;
 	struct keep *keep;
@@ -81,6 +81,8 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	k->context.snapshots = map_snapshots_new();
 	k->lock_wait_ms = LIBXDP_LOCK_WAIT_MS;
 	k->context.lock_wait_ms = &k->lock_wait_ms;
+	k->sweep_ms = MAP_SWEEP_ALL_MS;
+	k->context.sweep_ms = &k->sweep_ms;
 	*ret = k;
 	return 0;
 }
@@ -250,6 +252,7 @@ static void linux_begin(void *ctx)
 
 	forget_built(k);
 	k->lock_wait_ms = LIBXDP_LOCK_WAIT_MS;
+	k->sweep_ms = MAP_SWEEP_ALL_MS;
 }
 
 static void remember_built(struct kern_linux *k, const char *signature, uint32_t id)

@@ -29,6 +29,21 @@
 /* Entries that go into the list of one CPU before the next one's turn. */
 #define LRU_RUN 16
 
+struct map_sweep map_sweep_begin(const struct kern_context *c)
+{
+	int64_t ms = MIN(*c->sweep_ms, (int64_t)MAP_SWEEP_MS);
+	struct map_sweep s = { .left_ms = c->sweep_ms, .begun_ns = map_now_ns() };
+
+	s.whole = ms == MAP_SWEEP_MS;
+	s.deadline_ns = s.begun_ns + (uint64_t)MAX(ms, (int64_t)0) * 1000000;
+	return s;
+}
+
+void map_sweep_end(struct map_sweep *s)
+{
+	*s->left_ms -= (int64_t)((map_now_ns() - s->begun_ns) / 1000000);
+}
+
 static int init_readers(struct map_reader readers[2], const int fds[2], uint64_t deadline_ns,
 			struct error *e)
 {
@@ -400,7 +415,7 @@ static const char *describe(struct arena *a, const struct sync *s, const char *m
 			    (unsigned long long)s->kept);
 	if (s->timed_out)
 		strbuf_addf(&text, "; given up after %d seconds, what is behind that is not known",
-			    MAP_SWEEP_SECONDS);
+			    MAP_SWEEP_MS / 1000);
 	if (s->no_room)
 		strbuf_addf(&text, "; for %llu there was no room", (unsigned long long)s->no_room);
 	return arena_strdup(a, strbuf_get(&text));
@@ -413,7 +428,8 @@ static int sync_maps(const struct kern_context *c, struct arena *a, const struct
 	cleanup(freep) void *value = NULL;
 	struct sync s = { .from = &readers[0], .to = &readers[1] };
 	struct map_pair scratch = { 0 }; /* no map has this id */
-	int r = init_readers(readers, fds, map_deadline(MAP_SWEEP_SECONDS), &ret->error);
+	cleanup(map_sweep_end) struct map_sweep time = map_sweep_begin(c);
+	int r = init_readers(readers, fds, time.deadline_ns, &ret->error);
 
 	if (r < 0)
 		return r;

@@ -5,11 +5,27 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "kern/context.h"
 #include "kern/map_snapshot.h"
 
-/* How long one operation may take: far below the watchdog's two minutes. */
-#define MAP_SWEEP_SECONDS 30
+/*
+ * How long one operation may sweep, and all of a plan together: nothing else is done meanwhile, and the watchdog waits for
+ * two minutes.
+ */
+#define MAP_SWEEP_MS     30000
+#define MAP_SWEEP_ALL_MS 60000
+
+/* The sweeps of one operation. */
+struct map_sweep {
+	int64_t *left_ms; /* of the plan */
+	uint64_t begun_ns, deadline_ns;
+	bool whole; /* it has all the time that an operation can have */
+};
+
+struct map_sweep map_sweep_begin(const struct kern_context *c);
+void map_sweep_end(struct map_sweep *s);
 
 /*
  * The first sweep, from fds[0] to fds[1], which nothing may use yet. The snapshot for the second one becomes part of s; how

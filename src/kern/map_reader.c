@@ -22,8 +22,8 @@
 #include "base/alloc.h"
 #include "base/macros.h"
 
+/* Where that is less than a bucket has, the kernel says so. */
 #define BATCH_BYTES (1024 * 1024)
-#define BATCH_MIN   64
 
 /* Between two looks at the clock. */
 #define CLOCK_STEPS 256
@@ -31,7 +31,7 @@
 /* How often a trie may be walked, counted in entries, before its changes are too fast for us. */
 #define TRIE_WALKS 16
 
-static uint64_t now_ns(void)
+uint64_t map_now_ns(void)
 {
 	struct timespec now = { 0 };
 
@@ -39,17 +39,13 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t map_deadline(unsigned int seconds)
-{
-	return now_ns() + seconds * UINT64_C(1000000000);
-}
-
 static int check_time(const struct map_reader *r, struct error *e)
 {
-	return now_ns() < r->deadline_ns ? 0 :
-					   error_set(e, -ETIMEDOUT,
-						     "it takes too long, and nothing else can be "
-						     "done meanwhile");
+	return map_now_ns() < r->deadline_ns ?
+		       0 :
+		       error_set(e, -ETIMEDOUT,
+				 "it takes too long, and nothing else can be "
+				 "done meanwhile");
 }
 
 /* --- what kind of map it is ------------------------------------------------------------- */
@@ -171,7 +167,7 @@ static int read_batches(const struct map_reader *r, map_visit *visit, void *arg,
 	uint32_t room = BATCH_BYTES / (r->key_size + r->value_size);
 	int more, code;
 
-	batch_resize(r, &b, MAX(room, (uint32_t)BATCH_MIN));
+	batch_resize(r, &b, MAX(room, 1u));
 	do {
 		uint32_t count;
 

@@ -29,5 +29,4 @@ typedef int map_visit(void *arg, const unsigned char *keys, const unsigned char 
  */
 int map_read(const struct map_reader *r, map_visit *visit, void *arg, struct error *e);
 
-/* The time in a number of seconds, as a deadline. */
-uint64_t map_deadline(unsigned int seconds);
+uint64_t map_now_ns(void); /* CLOCK_MONOTONIC */

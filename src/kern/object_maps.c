@@ -256,16 +256,16 @@ static int reopen(const struct bpf_map *map, int *ret_fd, struct error *e)
 	return 0;
 }
 
-static int copy_map(struct object_maps *m, const struct object_map *map, uint64_t deadline_ns,
-		    struct op_result *ret)
+static int copy_map(struct object_maps *m, const struct object_map *map,
+		    const struct map_sweep *time, struct op_result *ret)
 {
 	cleanup(closep) int fd = -1;
 	uint64_t count = 0;
 	int r = reopen(map->map, &fd, &ret->error);
 
 	if (r == 0)
-		r = map_copy(m->c->snapshots, (const int[]){ map->from, fd }, deadline_ns, &count,
-			     &ret->error);
+		r = map_copy(m->c->snapshots, (const int[]){ map->from, fd }, time->deadline_ns,
+			     &count, &ret->error);
 	if (r == 0) {
 		add_note(m, "map %s: %llu entries of version %s copied", map->name,
 			 (unsigned long long)count, map->want->from.version);
@@ -278,29 +278,35 @@ static int copy_map(struct object_maps *m, const struct object_map *map, uint64_
 		  ret->error.text, map->want->from.version);
 	result_fail_as(ret, r, "MapCopyFailed");
 	/* It would take as long again, and the daemon does nothing else meanwhile. */
-	if (r == -ETIMEDOUT)
+	if (r == -ETIMEDOUT && time->whole)
 		ret->class = FAILURE_KERNEL;
 	return r;
 }
 
 int object_maps_copy(struct object_maps *m, struct op_result *ret)
 {
-	uint64_t deadline = map_deadline(MAP_SWEEP_SECONDS);
+	cleanup(map_sweep_end) struct map_sweep time = map_sweep_begin(m->c);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < m->list.n; i++)
 		if (m->list.v[i].from >= 0)
-			r = copy_map(m, &m->list.v[i], deadline, ret);
+			r = copy_map(m, &m->list.v[i], &time, ret);
 	if (r == 0 && *strbuf_get(&m->note))
 		ret->note = arena_strdup(m->a, strbuf_get(&m->note));
 	return r;
+}
+
+/* What the verifier says of pointers, lists and trees in values that have not the type that it expects. */
+static bool is_about_types(const char *log)
+{
+	return strstr(log, "kptr") || strstr(log, "bpf_list_") || strstr(log, "bpf_rb_");
 }
 
 void object_maps_explain(const struct object_maps *m, struct op_result *ret)
 {
 	const struct elf_object *elf = m->op->decl->source->elf;
 
-	for (size_t i = 0; ret->log && elf && i < m->list.n; i++) {
+	for (size_t i = 0; ret->log && is_about_types(ret->log) && elf && i < m->list.n; i++) {
 		const struct object_map *map = &m->list.v[i];
 		const struct elf_map *known = elf_find_map(elf, map->name);
 

@@ -17,6 +17,7 @@
 
 #include "base/macros.h"
 #include "base/str.h"
+#include "kern/map_copy.h"
 #include "kern/map_reader.h"
 #include "take_over_fixture.h"
 
@@ -439,6 +440,54 @@ static void maps_with_access_flags_are_copied(void **state)
 	}
 }
 
+/* It holds up everything else, and a watchdog waits. */
+static void a_copy_has_its_time(void **state)
+{
+	static const char *const maps[] = { "hash", "array", "lpm", "percpu_array" };
+	struct map_snapshots *snapshots = map_snapshots_new();
+
+	(void)state;
+	load_first();
+	fill("v1");
+	load_larger();
+	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+		cleanup(closep) int from = map_fd("v1", maps[i]), to = map_fd("v2", maps[i]);
+		struct error e = { 0 };
+		uint64_t count;
+
+		assert_int_equal(map_copy(snapshots, (const int[]){ from, to }, map_now_ns() - 1,
+					  &count, &e),
+				 -ETIMEDOUT);
+		assert_non_null(strstr(e.text, "it takes too long"));
+		assert_int_equal(map_copy(snapshots, (const int[]){ from, to },
+					  map_now_ns() + UINT64_C(60000000000), &count, &e),
+				 0);
+		assert_int_equal(count, ENTRIES);
+	}
+	map_snapshots_free(snapshots);
+}
+
+static void a_plan_has_its_time(void **state)
+{
+	int64_t left = MAP_SWEEP_ALL_MS;
+	struct kern_context c = { .sweep_ms = &left };
+	struct map_sweep s = map_sweep_begin(&c);
+
+	(void)state;
+	assert_true(s.whole);
+	assert_int_equal(s.deadline_ns - s.begun_ns, MAP_SWEEP_MS * UINT64_C(1000000));
+	s.begun_ns -= UINT64_C(40000000000); /* it took so long */
+	map_sweep_end(&s);
+	s = map_sweep_begin(&c);
+	assert_false(s.whole);
+	assert_true(s.deadline_ns - s.begun_ns <= UINT64_C(20000000000));
+	s.begun_ns -= UINT64_C(40000000000);
+	map_sweep_end(&s);
+	s = map_sweep_begin(&c);
+	assert_false(s.whole);
+	assert_int_equal(s.deadline_ns, s.begun_ns);
+}
+
 /* Each CPU has a list of its own there: written from one CPU alone, most would be pushed out. */
 static void lists_of_all_cpus_are_filled(void **state)
 {
@@ -627,7 +676,7 @@ static void values_with_a_lock_are_read_whole(void **state)
 	(void)state;
 	load_first();
 	fd = map_fd("v1", "locked_large");
-	assert_int_equal(map_reader_init(&reader, fd, map_deadline(60), &e), 0);
+	assert_int_equal(map_reader_init(&reader, fd, UINT64_MAX, &e), 0);
 	assert_true(reader.locked);
 	pid = fork();
 	MUST(pid);
@@ -653,6 +702,8 @@ int main(void)
 		FIXTURE_TEST(a_copy_that_fails_leaves_the_old_version_alone),
 		FIXTURE_TEST(a_frozen_map_is_copied_and_frozen),
 		FIXTURE_TEST(maps_with_access_flags_are_copied),
+		FIXTURE_TEST(a_copy_has_its_time),
+		FIXTURE_TEST(a_plan_has_its_time),
 		FIXTURE_TEST(lists_of_all_cpus_are_filled),
 		FIXTURE_TEST(a_busy_hash_is_copied),
 		FIXTURE_TEST(a_busy_hash_without_preallocation_is_copied),
