@@ -465,6 +465,40 @@ static void a_socket_stays_in_a_kept_map(void **state)
 	(void)close(socket.fd);
 }
 
+/* The form that runs in a chain by libxdp's protocol, loaded when a chain first asks for it. */
+static void the_other_form_of_a_program_has_the_kept_maps(void **state)
+{
+	static const char *const programs[] = { "xdp_count", NULL };
+	static const char *const maps[] = { "hash", ".bss", "ring", NULL };
+	const struct observed_object *o;
+	struct observed all;
+	struct op op;
+	size_t found = 0;
+
+	(void)state;
+	if (!fixture_has("trampoline")) {
+		print_message("# this kernel takes no freplace programs\n");
+		skip();
+	}
+	load_first();
+	run("v1", "xdp_count");
+	op = keep_op("test_take_over", take_over_programs, maps);
+	apply_fine(&op);
+	op = load_version("v2", "test_take_over", programs);
+	op.kind = OP_EXTENSION_LOAD;
+	apply_fine(&op);
+	all = observe();
+	o = observed_find_object(&all, "o", "v2");
+	assert_non_null(o);
+	assert_int_equal(o->extension_count, 1);
+	for (size_t i = 0; i < o->extensions[0].map_count; i++)
+		for (size_t k = 0; maps[k]; k++)
+			found += o->extensions[0].maps[i] == map_info("v1", maps[k]).id;
+	assert_int_equal(found, 3);
+	assert_int_equal(value_of("v2", "hash", 0), 0);
+	assert_int_equal(data_of("v2", ".bss"), 1);
+}
+
 static void what_a_program_array_was_given_stays(void **state)
 {
 	static const char *const maps[] = { "jumps", NULL };
@@ -507,6 +541,7 @@ int main(void)
 		FIXTURE_TEST(a_consumer_goes_on_with_a_kept_ring),
 		FIXTURE_TEST(a_socket_stays_in_a_kept_map),
 		FIXTURE_TEST(what_a_program_array_was_given_stays),
+		FIXTURE_TEST(the_other_form_of_a_program_has_the_kept_maps),
 	};
 
 	return FIXTURE_RUN("take_over", tests);
