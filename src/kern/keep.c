@@ -495,12 +495,12 @@ int keep_find_marks(const struct kern_context *c, struct arena *a, struct observ
 	list_pinned(a, o, &pinned);
 	for (size_t i = 0; i < o->program_count; i++) {
 		struct observed_program *p = &o->programs[i];
-		int r = 0;
+		int r;
 
-		if (has_id(&pinned, p->id))
+		if (has_id(&pinned, p->id) || p->map_count == 0)
 			continue;
-		for (size_t k = 0; r == 0 && k < p->map_count; k++)
-			r = is_mark(a, p->maps[k], name, e);
+		/* It is bound after the load; other maps are not to be opened by id (object_recover.c says why). */
+		r = is_mark(a, p->maps[p->map_count - 1], name, e);
 		if (r < 0)
 			return r;
 		p->ours = p->ours || r;

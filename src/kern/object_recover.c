@@ -178,8 +178,14 @@ static int look_at_program(struct scan *s, uint32_t id, struct error *e)
 	r = pin_program_info(s->a, fd, &program, e);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < program.map_count && !v; i++)
-		v = look_at_map(s, program.maps[i]);
+	/*
+	 * Metadata is bound to what is loaded already, so it is the last. The others are let alone: a program array
+	 * that is opened by its id right after its last pin went, and closed before the kernel has emptied
+	 * it, is never freed (prog_array_map_clear() takes a reference for a work item that is queued already; Linux
+	 * 6.18 still does).
+	 */
+	if (program.map_count > 0)
+		v = look_at_map(s, program.maps[program.map_count - 1]);
 	if (!v)
 		return 0;
 	function = strlen(program.name) < KERNEL_NAME ? NULL : function_by_btf(s->a, fd);

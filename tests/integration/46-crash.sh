@@ -302,4 +302,12 @@ tc_all_b() { :; }
 tc_all_state() { clsact_state; }
 scenario tc_all ""
 
+# --- a daemon that goes on ----------------------------------------------------------------
+
+daemon_scenario add "m1/packets m2/packets"
+daemon_scenario remove "m1/packets m2/packets"
+daemon_scenario share_changed "m1/packets m2/packets"
+daemon_scenario versions "m1/packets keep/packets"
+daemon_scenario tc_reorder "m1/packets m2/packets m3/packets"
+
 crash_finish

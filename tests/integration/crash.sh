@@ -25,6 +25,7 @@ crash_actions=(kill-before kill-after ENOMEM EPERM EBUSY EINTR ENOSPC)
 crash_every=${CRASH_EVERY:-1}
 crash_next=${CRASH_OFFSET:-0}
 crash_failures_shown=3
+crash_daemon_most=400 # more points than any change in a running daemon has
 
 declare -A crash_words=(
 	[ENOMEM]="Cannot allocate memory"
@@ -143,15 +144,15 @@ crash_difference() {
 	diff <(echo "$crash_state_b") <(echo "$crash_now") | head -n 12
 }
 
-# crash_check_output ACTION STATUS: of the disturbed run.
+# crash_check_output ACTION STATUS POINT: of the disturbed run.
 crash_check_output() {
 	local without=''
 	case $1:$2 in
 	kill-*:137) ;;
 	kill-*) crash_say "exit status $2 instead of being killed" ;;
 	*:0)
-		# A store that cannot be written is told and holds nothing up; the last good version is older then.
-		! grep -q "kept in memory only" "$work/output" || without="/state/"
+		# The store of last good versions holds nothing up: it may be older then, or have something too many.
+		[[ ! $3 =~ /state/|[[:space:]][.]new[[:space:]]|unlinkat ]] || without="/state/"
 		crash_becomes "$crash_state_b" "$without" ||
 			crash_say "it says that it converged, but:" "$(crash_difference)"
 		;;
@@ -195,7 +196,7 @@ crash_point() {
 	status=$?
 	list=$(<"$work/list")
 	[[ $list = *'#'* ]] || crash_say "the point was not reached"
-	crash_check_output "$action" $status
+	crash_check_output "$action" $status "$(tail -n 1 <<<"${list%%#*}")"
 	crash_output=$(<"$work/output")
 	crash_run || crash_say "the next start does not converge: exit status $?" "$(cat "$work/output")"
 	if [ -n "$crash_counters" ]; then
@@ -265,21 +266,36 @@ crash_settle() {
 	done
 }
 
+# crash_write_sides NAME: both configurations of the scenario.
+crash_write_sides() {
+	local conf_dir=$conf side
+	for side in a b; do
+		rm -rf "${work:?}/$side"
+		mkdir "$work/$side"
+		conf=$work/$side
+		"$1_$side"
+		conf=$conf_dir
+	done
+}
+
+# crash_sum NAME POINTS KILLS ERRORS
+crash_sum() {
+	echo "# crash: scenario $1: $2 points, $3 kills, $4 errors"
+	equal "$1: no trace of any of $(($3 + $4)) interruptions" 0 "$crash_failed"
+	crash_points=$((${crash_points:-0} + $2))
+	crash_kills=$((${crash_kills:-0} + $3))
+	crash_errors=$((${crash_errors:-0} + $4))
+}
+
 # scenario NAME COUNTERS [entry]: functions NAME_a and NAME_b write the configurations into $conf; NAME_begin
 # and NAME_end are for the scenario, NAME_reset is called before each A, all three if they exist.
 # COUNTERS are maps (OBJECT/MAP) in which members of both count every packet; with `entry` both have the object
 # `list`, whose table is to keep what is put into it.
 scenario() {
-	local name=$1 conf_dir=$conf first point action total kills=0 errors=0 points=0
+	local name=$1 first point action total kills=0 errors=0 points=0
 	[ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " = *" $name "* ]] || return 0
 	crash_name=$name crash_counters=$2 crash_entry_kept=${3:-} crash_failed=0 crash_number=0
-	for side in a b; do
-		rm -rf "${work:?}/$side"
-		mkdir "$work/$side"
-		conf=$work/$side
-		"${name}_$side"
-		conf=$conf_dir
-	done
+	crash_write_sides "$name"
 	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
 	! type -t "${name}_begin" >/dev/null || "${name}_begin"
 	mapfile -t crash_options < <(daemon_options)
@@ -302,12 +318,98 @@ scenario() {
 		done
 		points=$((points + 1))
 	done
-	echo "# crash: scenario $name: $points points, $kills kills, $errors errors"
-	equal "$name: no trace of any of $((kills + errors)) interruptions" 0 "$crash_failed"
-	crash_points=$((${crash_points:-0} + points))
-	crash_kills=$((${crash_kills:-0} + kills))
-	crash_errors=$((${crash_errors:-0} + errors))
+	crash_sum "$name" $points $kills $errors
 	! type -t "${name}_end" >/dev/null || "${name}_end"
+}
+
+# --- a daemon that goes on ------------------------------------------------------------------
+
+# crash_daemon_start: under the tracer, which takes what to do next from a file.
+crash_daemon_start() {
+	crashtool run -s "$work/control" -o "$work/list" -c "$work/created" -- \
+		"$builddir/bpfshared" "${crash_options[@]}" 2>"$work/log" &
+	daemon_pid=$!
+	until_true 20 test -S "$run/status/status.sock" || bail "the daemon did not start"
+}
+
+# crash_arm POINT ACTION: from now on, counted from now on.
+crash_arm() {
+	echo "$*" >"$work/control.new"
+	mv "$work/control.new" "$work/control"
+	kill -USR1 "$daemon_pid"
+	until_true 5 test ! -e "$work/control" || bail "the tracer does not answer"
+}
+
+crash_daemon_to() { # a|b, SECONDS
+	crash_configure "$work/$1"
+	ctl wait --timeout "$2" >"$work/output" 2>&1
+}
+
+# crash_daemon_point POINT ACTION: false when there is no such point.
+crash_daemon_point() {
+	local list counts limit=20
+	crash_fault=''
+	: >"$work/fault"
+	: >"$work/log"
+	# These are final for a load, so they are not waited for.
+	[[ $2 != EPERM && $2 != EBUSY ]] || limit=2
+	crash_daemon_to a 20 || crash_say "configuration A does not converge" "$(cat "$work/output")"
+	crash_arm "$1" "$2"
+	crash_arrived_before=$crash_arrived
+	crash_counts
+	counts=("${crash_counted[@]}")
+	crash_stream_go
+	if ! crash_daemon_to b $limit; then
+		[ $limit = 2 ] || crash_say "it does not converge by itself" "$(cat "$work/output")"
+		grep -q "${crash_words[$2]}" "$work/output" "$work/log" ||
+			crash_say "nothing says \"${crash_words[$2]}\"" "$(cat "$work/output")"
+		ctl reload >/dev/null 2>&1
+		ctl wait --timeout 20 >"$work/output" 2>&1 ||
+			crash_say "it does not converge when told to" "$(cat "$work/output")"
+	fi
+	crash_stream_stop
+	crash_check_stream "${counts[@]}"
+	list=$(<"$work/list")
+	crash_arm 0 none
+	crash_becomes "$crash_state_b" ||
+		crash_say "it is not as it should be:" "$(crash_difference)"
+	crash_output=$(tail -n 30 "$work/log")
+	[ -z "$crash_fault" ] || crash_report "$1" "$2"
+	[[ $list = *'#'* ]]
+}
+
+# daemon_scenario NAME COUNTERS: the errors of the same points, in one daemon that is never started again: its own
+# retries must do, or for what no retry helps, `reload`.
+daemon_scenario() {
+	local name=$1 point action errors=0 points=0 more=1
+	[ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " = *" daemon_$name "* ]] || return 0
+	crash_name=$name crash_counters=$2 crash_failed=0
+	crash_write_sides "$name"
+	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
+	crash_daemon_start
+	crash_daemon_to a 20
+	crash_daemon_to b 20 || {
+		diag <"$work/output"
+		bail "daemon_$name: undisturbed"
+	}
+	crash_settle
+	crash_state_b=$crash_now
+	for ((point = 1; more; point++)); do
+		for action in "${crash_actions[@]}"; do
+			[[ $action != kill-* ]] || continue
+			if [ $crash_next -gt 0 ] && [ $point -lt $crash_daemon_most ]; then
+				crash_next=$((crash_next - 1))
+				continue
+			fi
+			crash_next=$((crash_every - 1))
+			crash_daemon_point $point "$action" || more=''
+			[ -n "$more" ] || break
+			errors=$((errors + 1))
+		done
+		points=$((points + 1))
+	done
+	daemon_stop
+	crash_sum "daemon_$name" $((points - 1)) 0 $errors
 }
 
 crash_finish() {
