@@ -12,7 +12,7 @@
 #include "recon/engine.h"
 
 /* Our directory itself comes last: it holds the others. */
-static const char *const parts[] = { LAYOUT_OBJECTS, LAYOUT_CHAINS, LAYOUT_LINKS, "" };
+static const char *const parts[] = { LAYOUT_OBJECTS, LAYOUT_CHAINS, LAYOUT_LINKS, LAYOUT_MARK, "" };
 
 /* 1: our directory is gone, 0: there was none. Only what is empty goes. */
 static int remove_directories(const struct cli *c, struct error *e)

@@ -13,10 +13,12 @@
 #include "kern/context.h"
 #include "kern/keep.h"
 #include "kern/path.h"
+#include "kern/pin.h"
 #include "kern/syscalls.h"
 #include "model/layout.h"
 
-static const char *const parts[] = { LAYOUT_OBJECTS, LAYOUT_CHAINS, LAYOUT_LINKS };
+/* The mark is made last: it says that the others are as it says. */
+static const char *const parts[] = { LAYOUT_OBJECTS, LAYOUT_CHAINS, LAYOUT_LINKS, LAYOUT_MARK };
 
 static char *parent_of(const char *path)
 {
@@ -67,6 +69,19 @@ static int directory_is_ready(const char *path, int *ret_fd, struct error *e)
 	return r;
 }
 
+/* What others than root can have made says nothing. */
+static int find_layout(const struct kern_context *c, struct arena *a, uint32_t *ret,
+		       struct error *e)
+{
+	struct string_list names;
+	int r = pin_part_list(c, a, ".", &names, e);
+
+	*ret = 0;
+	for (size_t i = 0; r == 0 && i < names.n; i++)
+		*ret = MAX(*ret, layout_mark_parse(names.v[i]));
+	return r;
+}
+
 int bpffs_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
 		  struct error *e)
 {
@@ -87,7 +102,7 @@ int bpffs_observe(const struct kern_context *c, struct arena *a, struct observed
 		return r;
 	ret->directory_ready = r > 0;
 	ret->directory_moved = keep_directory(c->keep, a, fd, c->bpffs_dir);
-	return 0;
+	return find_layout(c, a, &ret->layout, e);
 }
 
 static int mount_parent(const struct kern_context *c, const char **ret_reason, struct error *e)
@@ -162,7 +177,24 @@ static int make_part(int dirfd, const char *path, const char **ret_reason, struc
 			 path, path, path);
 }
 
-static int make_directory(const struct kern_context *c, const char **ret_reason, struct error *e)
+/* Ours is there by now, so a crash leaves both, of which the higher one counts. */
+static int remove_old_marks(const struct kern_context *c, struct arena *a, struct error *e)
+{
+	struct string_list names;
+	int r = pin_part_list(c, a, ".", &names, e);
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		const char *path = arena_printf(a, "%s/%s", c->bpffs_dir, names.v[i]);
+		uint32_t version = layout_mark_parse(names.v[i]);
+
+		if (version && version < LAYOUT_VERSION && rmdir(path) < 0 && errno != ENOENT)
+			r = error_set(e, -errno, "remove %s: %s", path, error_string(errno));
+	}
+	return r;
+}
+
+static int make_directory(const struct kern_context *c, struct arena *a, const char **ret_reason,
+			  struct error *e)
 {
 	cleanup(freep) char *parent = parent_of(c->bpffs_dir);
 	cleanup(closep) int parent_fd = -1, fd = -1;
@@ -182,13 +214,14 @@ static int make_directory(const struct kern_context *c, const char **ret_reason,
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return remove_old_marks(c, a, e);
 }
 
-void bpffs_apply(const struct kern_context *c, const struct op *op, struct op_result *ret)
+void bpffs_apply(const struct kern_context *c, struct arena *a, const struct op *op,
+		 struct op_result *ret)
 {
 	int r = op->kind == OP_BPFFS_MOUNT ? mount_parent(c, &ret->reason, &ret->error) :
-					     make_directory(c, &ret->reason, &ret->error);
+					     make_directory(c, a, &ret->reason, &ret->error);
 
 	if (r < 0)
 		result_fail(ret, r);

@@ -85,7 +85,7 @@ static int observe_meta(struct recover *look, struct observed_chain *chain, stru
 	r = pin_meta_read_fd(look->a, fd, what, &meta, &why);
 	if (r == 0)
 		r = meta_chain_decode(look->a, meta.data, meta.size, &chain->meta, &why);
-	chain->newer = r == -EOPNOTSUPP;
+	chain->newer = r == -EOPNOTSUPP ? meta_layout(meta.data, meta.size) : 0;
 	if (r == -EBADMSG || chain->newer)
 		return 0;
 	return r < 0 ? error_set(e, r, "%s", why.text) : 1;

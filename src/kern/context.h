@@ -31,7 +31,8 @@ struct kern_context {
 /* bpffs.c: the mount at the parent of bpffs_dir and our directory on it. */
 int bpffs_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
 		  struct error *e);
-void bpffs_apply(const struct kern_context *c, const struct op *op, struct op_result *ret);
+void bpffs_apply(const struct kern_context *c, struct arena *a, const struct op *op,
+		 struct op_result *ret);
 
 /* share.c: mounts, pins, owners and modes of shares. */
 int share_observe(const struct kern_context *c, struct arena *a, const struct string_list *paths,

@@ -215,7 +215,7 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	int r;
 
 	r = bpffs_observe(c, a, &o, e);
-	if (r == 0)
+	if (r == 0 && o.layout <= LAYOUT_VERSION) /* else nothing is known of what is where */
 		r = observe_pins(c, a, &o, e);
 	if (r == 0)
 		r = netns_observe(c, a, &want->netns, &o, e);
@@ -457,7 +457,7 @@ static void apply_inside(struct kern_linux *k, struct arena *a, const struct op 
 	switch (op->kind) {
 	case OP_BPFFS_MOUNT:
 	case OP_DIRECTORY_CREATE:
-		bpffs_apply(c, op, ret);
+		bpffs_apply(c, a, op, ret);
 		break;
 	case OP_NETNS_RECORD:
 		netns_record_apply(c, a, op, ret);

@@ -93,7 +93,7 @@ static int observe_meta(struct recover *look, struct object_record *record,
 		object_record_meta(record, meta.data, meta.size);
 	if (r == 0)
 		r = meta_object_decode(look->a, meta.data, meta.size, &o->meta, &why);
-	o->newer = r == -EOPNOTSUPP;
+	o->newer = r == -EOPNOTSUPP ? meta_layout(meta.data, meta.size) : 0;
 	if (r == -EBADMSG || o->newer)
 		return 0;
 	if (r < 0)

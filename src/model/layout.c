@@ -128,6 +128,16 @@ const char *layout_netns_dir(struct arena *a, const char *netns)
 	return arena_printf(a, LAYOUT_NETNS "/%s", layout_escape(a, netns));
 }
 
+uint32_t layout_mark_parse(const char *name)
+{
+	uint32_t version;
+
+	if (!str_starts(name, LAYOUT_MARK_PREFIX) ||
+	    num_parse_u32(name + strlen(LAYOUT_MARK_PREFIX), UINT32_MAX, &version) < 0)
+		return 0;
+	return version;
+}
+
 const char *layout_protocol_dir(struct arena *a, uint32_t ifindex, uint32_t id)
 {
 	return arena_printf(a, PROTOCOL_PREFIX "%u-%u", ifindex, id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
  * Where our pins are, as paths relative to our directory on the bpffs
- * (/sys/fs/bpf/bpfshare). Version 1 of the layout:
+ * (/sys/fs/bpf/bpfshare). Version 2 of the layout:
  *
  *   objects/INSTANCE/VERSION/programs/FUNCTION    a loaded object; `meta` is pinned last,
  *                           /maps/MAP             so a directory without it is unfinished
@@ -14,6 +14,11 @@
  *   links/ID                                      exclusive roots and TCX; ID: link id
  *   links/ID@NETNS                                the same in another network namespace
  *   netns/NAME                                    a directory: something of ours may be in it
+ *   layout-2                                      a directory: the version of all this
+ *
+ * Version 1 had no such mark, and metadata knew less of maps. What it made is used as it is: metadata is never
+ * written anew, since by its map programs are known again. A version above ours can have
+ * moved anything, so where its mark or its metadata is found, nothing at all is done.
  *
  * Beside our directory, in `xdp` of the same bpffs, lie the pins of libxdp's protocol:
  *
@@ -29,7 +34,7 @@
 
 #include "base/arena.h"
 
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 
 #define LAYOUT_OBJECTS    "objects"
 #define LAYOUT_CHAINS     "chains"
@@ -42,6 +47,11 @@
 #define LAYOUT_EXTENSIONS "extensions"
 #define LAYOUT_NETNS      "netns"
 #define LAYOUT_PROTOCOL   "xdp"
+
+#define LAYOUT_MARK_PREFIX      "layout-"
+#define LAYOUT_MARK_OF(version) LAYOUT_MARK_PREFIX #version
+#define LAYOUT_MARK_NAME(v)     LAYOUT_MARK_OF(v)
+#define LAYOUT_MARK             LAYOUT_MARK_NAME(LAYOUT_VERSION)
 
 /* What libxdp's dispatchers are called, and our member that drops where there is no version to run. */
 #define PROTOCOL_DISPATCHER "xdp_dispatcher"
@@ -64,6 +74,8 @@ const char *layout_link_pin(struct arena *a, uint32_t id, const char *netns);
 bool layout_link_parse(struct arena *a, const char *name, uint32_t *ret_id, const char **ret_netns);
 const char *layout_chain_link(struct arena *a, uint32_t id, uint32_t slot);
 const char *layout_netns_dir(struct arena *a, const char *netns);
+/* The version that a mark is of; 0 when name is none. */
+uint32_t layout_mark_parse(const char *name);
 /* Relative to `xdp` of the bpffs: "dispatch-IFINDEX-ID". */
 const char *layout_protocol_dir(struct arena *a, uint32_t ifindex, uint32_t id);
 /* False when name is none of these. */

@@ -223,6 +223,13 @@ static bool parse_line(char *s, char **ret_next, struct line *ret)
 	return true;
 }
 
+uint32_t meta_layout(const void *data, size_t size)
+{
+	const unsigned char *header = data;
+
+	return size < HEADER_SIZE || memcmp(header, META_MAGIC, 8) != 0 ? 0 : get_u32(header + 8);
+}
+
 /* Gives a copy of the text behind the header, known to be as long as the header says and free of NULs. */
 static int open_text(struct arena *a, const void *data, size_t size, char **ret, struct error *e)
 {
@@ -231,7 +238,7 @@ static int open_text(struct arena *a, const void *data, size_t size, char **ret,
 
 	if (size < HEADER_SIZE || memcmp(header, META_MAGIC, 8) != 0)
 		return error_set(e, -EBADMSG, "no metadata of bpfshare (bad magic)");
-	version = get_u32(header + 8);
+	version = meta_layout(data, size);
 	if (version > LAYOUT_VERSION)
 		return error_set(e, -EOPNOTSUPP,
 				 "metadata of layout version %u, this bpfshare knows up to %u",

@@ -71,6 +71,9 @@ struct meta_chain {
 const void *meta_object_encode(struct arena *a, const struct meta_object *m, size_t *ret_size);
 const void *meta_chain_encode(struct arena *a, const struct meta_chain *m, size_t *ret_size);
 
+/* The version of the layout by which a value was stored, whether it can be decoded or not; 0: it is none. */
+uint32_t meta_layout(const void *data, size_t size);
+
 /* -EBADMSG: not ours or damaged; -EOPNOTSUPP: written by a newer layout. Strings go to the arena. */
 int meta_object_decode(struct arena *a, const void *data, size_t size, struct meta_object *ret,
 		       struct error *e);

@@ -43,7 +43,7 @@ struct observed_lost {
 struct observed_object {
 	const char *instance, *version; /* version "": the instance's directory is empty */
 	bool complete; /* meta is readable, and all that it lists is there: pinned, or among the lost */
-	bool newer; /* written by a newer layout: left alone */
+	uint32_t newer; /* the layout version by which it was written, if above ours; else 0 */
 	uint32_t meta_id;
 	struct observed_lost *lost; /* also listed below, as if it were pinned */
 	size_t lost_count;
@@ -60,7 +60,8 @@ struct observed_object {
 /* One directory chains/ID. */
 struct observed_chain {
 	uint32_t id;
-	bool complete, newer;
+	bool complete;
+	uint32_t newer;             /* likewise */
 	struct observed_lost *lost; /* as above */
 	size_t lost_count;
 	struct meta_chain meta; /* valid if complete */
@@ -215,9 +216,10 @@ struct observe_request {
 
 struct observed {
 	bool bpffs_mounted;   /* our directory's file system is a bpffs */
-	bool directory_ready; /* our directory and its three parts exist */
+	bool directory_ready; /* our directory, its three parts and the mark of its layout exist */
 	const char
 		*directory_moved; /* where it is now, after somebody renamed it; NULL: nobody did */
+	uint32_t layout; /* the highest mark of a layout in it; 0: none, it is absent or of version 1 */
 	struct string_list foreign; /* paths below our directory of what is not ours */
 	struct observed_netns *netns;
 	struct observed_interface *interfaces; /* by netns (the own first, then by name), ifindex */

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/macros.h"
 #include "base/str.h"
+#include "model/layout.h"
 #include "plan/plan_internal.h"
 
 struct draft *draft_add(struct planner *p, enum op_kind kind, const char *key)
@@ -51,6 +53,36 @@ static int by_execution(const void *a, const void *b)
 	return r ? r : (x->index > y->index) - (x->index < y->index);
 }
 
+/* What it says of one thing may be true of all: where what is, what is whose, what may go. */
+static const char *newer_layout(const struct planner *p)
+{
+	const struct observed *o = p->observed;
+	uint32_t version = o->layout > LAYOUT_VERSION ? o->layout : 0;
+
+	for (size_t i = 0; i < o->object_count; i++)
+		version = MAX(version, o->objects[i].newer);
+	for (size_t i = 0; i < o->chain_count; i++)
+		version = MAX(version, o->chains[i].newer);
+	if (!version)
+		return NULL;
+	return arena_printf(
+		p->a,
+		"what is in the kernel was made by a newer bpfshare (layout %u, this one "
+		"knows up to %d), so nothing is changed; run that one again, or have it "
+		"`bpfsharectl purge` before this one starts",
+		version, LAYOUT_VERSION);
+}
+
+/* A tree that an older one made is brought to our layout whether anything else is to be done or not. */
+static void adopt_layout(struct planner *p)
+{
+	const struct observed *o = p->observed;
+
+	if (o->bpffs_mounted && !o->directory_ready && !p->in->purge &&
+	    (o->object_count || o->chain_count || o->link_count) && !base_failure(p))
+		(void)base_prepare(p);
+}
+
 struct planner *planner_run(struct arena *a, const struct plan_input *in, bool keep_removed,
 			    bool granted)
 {
@@ -63,6 +95,7 @@ struct planner *planner_run(struct arena *a, const struct plan_input *in, bool k
 	p->observed = in->observed;
 	p->keep_removed = keep_removed;
 	p->granted = granted;
+	p->newer = newer_layout(p);
 	lookup_build(p);
 	sets_resolve(p);
 	live_observe(p);
@@ -81,6 +114,7 @@ struct planner *planner_run(struct arena *a, const struct plan_input *in, bool k
 	protocol_pins_remove(p);
 	netns_records_plan(p);
 	pins_restore(p);
+	adopt_layout(p);
 	if (p->drafts.n)
 		qsort(p->drafts.v, p->drafts.n, sizeof(*p->drafts.v), by_execution);
 	return p;
@@ -135,7 +169,8 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in)
 	}
 	plan->ops = take_ops(p, false, &plan->op_count);
 	plan->status = status_build(p, plan);
-	if (in->suspended && !in->purge) {
+	plan->newer = p->newer;
+	if (p->newer || (in->suspended && !in->purge)) {
 		plan->op_count = plan->held_count = plan->status->held_count = 0;
 		plan->held_token[0] = '\0';
 		plan->status->held_token = NULL;

@@ -55,7 +55,9 @@ struct plan {
 	struct op *held; /* what would be done but waits for confirmation */
 	size_t held_count;
 	char held_token[65]; /* names this very set of held operations; "" when nothing is held */
-	bool confirmed;      /* in.confirmed named what would be held, so it is among ops */
+	const char *
+		newer; /* why nothing is done at all: a newer bpfshare made what is there; or NULL */
+	bool confirmed; /* in.confirmed named what would be held, so it is among ops */
 	struct status
 		*status; /* as of the observation, with `pending` where an operation is planned */
 };

@@ -340,6 +340,7 @@ struct planner {
 	const struct observed *observed;
 	bool keep_removed; /* leave what is no longer declared (guard) */
 	bool granted;      /* the operator confirmed: detaches may be planned */
+	const char *newer; /* a sentence: a newer bpfshare made what is there; NULL: none did */
 
 	struct program_entry *programs_by_id;
 	size_t program_count;

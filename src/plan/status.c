@@ -15,6 +15,11 @@
 /* While the node is suspended, nothing that is planned will happen. */
 static struct condition_status shown(const struct planner *p, struct condition_status c)
 {
+	if (p->newer && c.state != STATE_SKIPPED && c.state < STATE_FAILED) {
+		c.state = STATE_BLOCKED;
+		c.reason = REASON_NEWER_LAYOUT;
+		c.message = p->newer;
+	}
 	if (p->in->suspended && !p->in->purge && str_eq(c.reason, REASON_PLANNED)) {
 		c.state = STATE_SUSPENDED;
 		c.reason = REASON_SUSPENDED;
@@ -459,7 +464,7 @@ static void status_failures(struct planner *p, struct status *s)
 	}
 }
 
-static bool is_converged(const struct status *s, const struct plan *plan)
+static bool is_converged(const struct planner *p, const struct status *s, const struct plan *plan)
 {
 	for (size_t i = 0; i < s->file_count; i++)
 		if (s->files[i].state == FILE_INVALID || s->files[i].state == FILE_REFUSED)
@@ -468,7 +473,7 @@ static bool is_converged(const struct status *s, const struct plan *plan)
 		if (s->sets[i].condition.state == STATE_FAILED ||
 		    (!s->sets[i].optional && !s->sets[i].matches))
 			return false;
-	return !plan->op_count && !plan->held_count && !s->failure_count &&
+	return !p->newer && !plan->op_count && !plan->held_count && !s->failure_count &&
 	       !s->summary[STATE_PENDING] && !s->summary[STATE_BLOCKED] &&
 	       !s->summary[STATE_FAILED];
 }
@@ -486,6 +491,6 @@ struct status *status_build(struct planner *p, const struct plan *plan)
 	status_sets(p, s);
 	status_held(p, s, plan);
 	status_failures(p, s);
-	s->converged = is_converged(s, plan);
+	s->converged = is_converged(p, s, plan);
 	return s;
 }

@@ -47,8 +47,8 @@ struct recon {
 	char confirmed[65];
 	char told[65]; /* token of what waits, as the last event about it had it */
 	bool confirmation_done;
-	char *files_trouble, *kernel_trouble, *store_trouble; /* NULL: none */
-	bool files_dirty;                                     /* until they could be read */
+	char *files_trouble, *kernel_trouble, *layout_trouble, *store_trouble; /* NULL: none */
+	bool files_dirty; /* until they could be read */
 	bool suspended;
 	uint64_t resume_ns, next_ns, passes, operations;
 };
@@ -82,6 +82,7 @@ void recon_free(struct recon *r)
 	arena_free(r->pass);
 	free(r->files_trouble);
 	free(r->kernel_trouble);
+	free(r->layout_trouble);
 	free(r->store_trouble);
 	free(r);
 }
@@ -425,7 +426,8 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 		r->plan = plan_build(a, &in);
 	}
 	r->confirmation_done |= r->plan->confirmed;
-	if (!in.suspended) /* else the plan does not say what would wait */
+	trouble_set(r, &r->layout_trouble, r->plan->newer);
+	if (!in.suspended && !r->plan->newer) /* else the plan does not say what would wait */
 		note_waiting(r);
 	return 0;
 }
@@ -642,7 +644,9 @@ const struct observed_netns *recon_netns(const struct recon *r, size_t *ret_coun
 
 const char *recon_trouble(const struct recon *r)
 {
-	return r->kernel_trouble ? r->kernel_trouble : r->files_trouble;
+	if (r->kernel_trouble)
+		return r->kernel_trouble;
+	return r->layout_trouble ? r->layout_trouble : r->files_trouble;
 }
 
 uint64_t recon_passes(const struct recon *r)

@@ -424,6 +424,7 @@ static void check_plan(struct arena *a, const struct observed *o, const struct p
 		check_target(o, plan, op);
 	}
 	EXPECT(!plan->held_count == !*plan->held_token);
+	EXPECT(!plan->newer || (!plan->op_count && !plan->status->converged));
 	EXPECT(!plan->status->converged || (!plan->op_count && !plan->held_count));
 }
 

@@ -111,14 +111,14 @@ int world_setup(void **state)
 	world.c.bpffs_dir = xasprintf("%s/bpf/bpfshare", world.root);
 	world.c.run_dir = xasprintf("%s/run", world.root);
 	(void)strcpy(world.c.tag, "0badcafe");
-	bpffs_apply(&world.c, &mount_op, &r);
+	world.a = arena_new();
+	bpffs_apply(&world.c, world.a, &mount_op, &r);
 	if (r.code == 0)
-		bpffs_apply(&world.c, &directory_op, &r);
+		bpffs_apply(&world.c, world.a, &directory_op, &r);
 	if (r.code < 0) {
 		print_error("%s\n", r.error.text);
 		return -1;
 	}
-	world.a = arena_new();
 	make_directories(world_path("bpf/bpfshare/objects/x/v/maps"));
 	make_directories(world_path("seen"));
 	make_directories(world_path("run"));

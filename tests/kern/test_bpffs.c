@@ -20,6 +20,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "kern/mountinfo.h"
+#include "model/layout.h"
 #include "share_fixture.h"
 
 static struct observed look(const struct kern_context *c)
@@ -38,7 +39,7 @@ static struct op_result run(const struct kern_context *c, enum op_kind kind)
 	struct op op = { .kind = kind };
 	struct op_result r = { 0 };
 
-	bpffs_apply(c, &op, &r);
+	bpffs_apply(c, world.a, &op, &r);
 	return r;
 }
 
@@ -62,7 +63,7 @@ static void run_fails(const struct kern_context *c, enum op_kind kind, const cha
 static void a_directory_is_made_on_a_new_bpffs(void **state)
 {
 	struct kern_context c = { .bpffs_dir = world_path("places/bpf/bpfshare") };
-	static const char *const made[] = { "", "/objects", "/chains", "/links" };
+	static const char *const made[] = { "", "/objects", "/chains", "/links", "/layout-2" };
 	struct observed o = look(&c);
 	struct statfs fs;
 	struct stat st;
@@ -83,6 +84,38 @@ static void a_directory_is_made_on_a_new_bpffs(void **state)
 		assert_int_equal(stat(arena_printf(world.a, "%s%s", c.bpffs_dir, made[i]), &st), 0);
 		assert_int_equal(st.st_mode & 07777, 0700);
 	}
+}
+
+static void make(const struct kern_context *c, const char *name)
+{
+	assert_int_equal(mkdir(arena_printf(world.a, "%s/%s", c->bpffs_dir, name), 0700), 0);
+}
+
+/* A tree that was made before there were marks, by an older version and by a newer one. */
+static void layouts_are_told_by_their_marks(void **state)
+{
+	struct kern_context c = { .bpffs_dir = world_path("places/bpf/bpfshare") };
+	const char *mark = arena_printf(world.a, "%s/" LAYOUT_MARK, c.bpffs_dir);
+	struct observed o;
+
+	(void)state;
+	run_fine(&c, OP_BPFFS_MOUNT);
+	run_fine(&c, OP_DIRECTORY_CREATE);
+	assert_int_equal(look(&c).layout, LAYOUT_VERSION);
+	assert_int_equal(rmdir(mark), 0);
+	o = look(&c);
+	assert_true(!o.directory_ready && o.layout == 0);
+	make(&c, "layout-1");
+	o = look(&c);
+	assert_true(!o.directory_ready && o.layout == 1);
+	run_fine(&c, OP_DIRECTORY_CREATE);
+	o = look(&c);
+	assert_true(o.directory_ready && o.layout == LAYOUT_VERSION);
+	assert_int_equal(rmdir(arena_printf(world.a, "%s/layout-1", c.bpffs_dir)), -1);
+	make(&c, "layout-77");
+	assert_int_equal(look(&c).layout, 77);
+	assert_int_equal(chmod(c.bpffs_dir, 0777), 0); /* anybody could have made it */
+	assert_int_equal(look(&c).layout, 0);
 }
 
 static void what_is_there_is_used(void **state)
@@ -137,7 +170,7 @@ static void a_directory_of_somebody_else_is_not_ours(void **state)
 	assert_int_equal(mkdir(objects, 0755), 0);
 	assert_int_equal(chmod(objects, 0777), 0);
 	run_fails(&c, OP_DIRECTORY_CREATE, "UntrustedPath");
-	bpffs_apply(&c, &(struct op){ .kind = OP_DIRECTORY_CREATE }, &r);
+	bpffs_apply(&c, world.a, &(struct op){ .kind = OP_DIRECTORY_CREATE }, &r);
 	assert_non_null(
 		strstr(r.error.text, arena_printf(world.a, "chown root:root %s && chmod 700 %s",
 						  objects, objects)));
@@ -314,6 +347,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_directory_is_made_on_a_new_bpffs),
+		WORLD_TEST(layouts_are_told_by_their_marks),
 		WORLD_TEST(what_is_there_is_used),
 		WORLD_TEST(a_directory_that_is_in_use_is_not_mounted_over),
 		WORLD_TEST(a_directory_of_somebody_else_is_not_ours),

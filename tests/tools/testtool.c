@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "bpf/test_trace.h"
+#include "tools/age.h"
 #include "tools/flood.h"
 #include "tools/xsk.h"
 
@@ -409,6 +410,12 @@ static int cmd_flood_result(char **argv)
 	return flood_result(argv[0]);
 }
 
+/* age DIRECTORY LAYOUT: its metadata becomes that of another layout */
+static int cmd_age(char **argv)
+{
+	return age_metadata(argv[0], (unsigned int)strtoul(argv[1], NULL, 10));
+}
+
 static const struct {
 	const char *name;
 	int arguments;
@@ -427,6 +434,7 @@ static const struct {
 	{ "flood", 2, cmd_flood },
 	{ "flood-check", 4, cmd_flood_check },
 	{ "flood-result", 1, cmd_flood_result },
+	{ "age", 2, cmd_age },
 };
 
 int main(int argc, char **argv)
@@ -442,6 +450,6 @@ int main(int argc, char **argv)
 		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT |\n"
 		"       wait-root INTERFACE MILLISECONDS | ready FILE COMMAND... |\n"
 		"       flood INTERFACE COUNT | flood-check INTERFACE OBJECT REQUIRED PIN |\n"
-		"       flood-result PIN\n");
+		"       flood-result PIN | age DIRECTORY LAYOUT\n");
 	return 2;
 }

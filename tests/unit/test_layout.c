@@ -66,6 +66,17 @@ static void other_spellings_are_no_names(void **state)
 		assert_null(layout_unescape(a, foreign[i]));
 }
 
+static void marks_tell_their_version(void **state)
+{
+	(void)state;
+	assert_int_equal(layout_mark_parse(LAYOUT_MARK), LAYOUT_VERSION);
+	assert_int_equal(layout_mark_parse("layout-12"), 12);
+	assert_int_equal(layout_mark_parse("layout-"), 0);
+	assert_int_equal(layout_mark_parse("layout-x"), 0);
+	assert_int_equal(layout_mark_parse("layout-99999999999"), 0);
+	assert_int_equal(layout_mark_parse("objects"), 0);
+}
+
 static void paths_are_those_of_the_layout(void **state)
 {
 	NEW_ARENA(a);
@@ -205,6 +216,7 @@ int main(void)
 		cmocka_unit_test(every_byte_survives),
 		cmocka_unit_test(other_spellings_are_no_names),
 		cmocka_unit_test(paths_are_those_of_the_layout),
+		cmocka_unit_test(marks_tell_their_version),
 		cmocka_unit_test(a_mount_is_known_by_its_source),
 		cmocka_unit_test(objects_are_found),
 		cmocka_unit_test(numbered_things_are_found),

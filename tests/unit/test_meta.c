@@ -267,9 +267,11 @@ static void a_newer_layout_is_refused(void **state)
 	copy = arena_dup(a, data, size);
 	copy[8] = LAYOUT_VERSION + 1;
 	assert_int_equal(meta_object_decode(a, copy, size, &back, &e), -EOPNOTSUPP);
-	assert_non_null(strstr(e.text, "layout version 2"));
+	assert_non_null(strstr(e.text, arena_printf(a, "layout version %d", LAYOUT_VERSION + 1)));
+	assert_int_equal(meta_layout(copy, size), LAYOUT_VERSION + 1);
 	copy[8] = 0;
 	assert_int_equal(meta_object_decode(a, copy, size, &back, &e), -EBADMSG);
+	assert_int_equal(meta_layout("something else of sixteen", 16), 0);
 }
 
 /* A stored value made by hand. */
@@ -285,6 +287,35 @@ static const void *store(struct arena *a, const char *text, size_t n, size_t *re
 	memcpy(data + HEADER, text, n);
 	*ret_size = HEADER + n;
 	return data;
+}
+
+/* Word for word what layout 1 wrote: maps without what later upgrades need to know of them. */
+static void the_first_layout_is_read(void **state)
+{
+	static const char text[] = "kind=object\ninstance=fwd\nobject=fwd\nversion=0123\n"
+				   "origin=/etc/bpfshare.d/fwd.yaml:3\nelf_path=/opt/fwd.bpf.o\n"
+				   "elf_sha256=ab\ndeclaration=cd\nloaded_ns=7\nfrags=0\n"
+				   "program=xdp_main\nmap=blocked,beef,\nmap=seen,,other/seen\n";
+	struct meta_object back;
+	struct error e = { 0 };
+	unsigned char *data;
+	size_t size;
+	NEW_ARENA(a);
+
+	(void)state;
+	data = (unsigned char *)store(a, text, strlen(text), &size);
+	data[8] = 1;
+	assert_int_equal(meta_layout(data, size), 1);
+	if (meta_object_decode(a, data, size, &back, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_string_equal(back.version, "0123");
+	assert_int_equal(back.program_count, 1);
+	assert_int_equal(back.map_count, 2);
+	assert_string_equal(back.maps[0].btf_hash, "beef");
+	assert_null(back.maps[0].use);
+	assert_string_equal(back.maps[1].use, "other/seen");
+	assert_null(back.maps[0].from);
+	assert_false(back.maps[0].known);
 }
 
 static int decode_text(struct arena *a, const char *text, struct meta_chain *ret)
@@ -453,6 +484,7 @@ int main(void)
 		cmocka_unit_test(every_shorter_text_is_damage_or_complete),
 		cmocka_unit_test(every_other_byte_is_survived),
 		cmocka_unit_test(a_newer_layout_is_refused),
+		cmocka_unit_test(the_first_layout_is_read),
 		cmocka_unit_test(more_than_is_known_is_skipped),
 		cmocka_unit_test(nonsense_is_damage),
 		cmocka_unit_test(members_are_as_many_as_slots),

@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "fake/driver.h"
+#include "model/layout.h"
 #include "model/limits.h"
 #include "plan/plan_internal.h"
 
@@ -318,13 +319,31 @@ static struct plan *plan_over(struct fixture *f, const struct observed *o)
 	return plan_build(f->a, &f->driver.in);
 }
 
+/* What it says of one thing may be true of all, so nothing is done beside it either. */
+static void assert_refused(struct fixture *f, const struct observed *o, const char *layout)
+{
+	struct plan *plan = plan_over(f, o);
+
+	assert_int_equal(plan->op_count, 0);
+	assert_non_null(strstr(plan->newer, layout));
+	assert_false(plan->status->converged);
+	assert_int_equal(first_attachment(plan)->condition.state, STATE_BLOCKED);
+	assert_string_equal(first_attachment(plan)->condition.reason, REASON_NEWER_LAYOUT);
+	assert_int_equal(plan->status->objects[0].condition.state, STATE_BLOCKED);
+	f->driver.in.purge = true;
+	plan = plan_over(f, o);
+	assert_int_equal(plan->op_count, 0);
+	assert_false(plan->status->converged);
+	f->driver.in.purge = false;
+}
+
 static void newer_layout_is_never_touched(void **state)
 {
 	struct observed_interface eth0 = {
 		.ifindex = 2, .name = "eth0", .xdp_id = 50, .xdp_mode = XDP_DRIVER
 	};
-	struct observed_chain chain = { .id = 50, .newer = true };
-	struct observed_object object = { .instance = "old", .version = "1", .newer = true };
+	struct observed_chain chain = { .id = 50 };
+	struct observed_object object = { .instance = "old", .version = "1" };
 	struct observed o = { .bpffs_mounted = true,
 			      .directory_ready = true,
 			      .interfaces = &eth0,
@@ -334,14 +353,33 @@ static void newer_layout_is_never_touched(void **state)
 			      .objects = &object,
 			      .object_count = 1 };
 	struct fixture *f = *state;
-	struct plan *plan;
 
 	declare(f, ATTACHED);
+	chain.newer = LAYOUT_VERSION + 1;
+	assert_refused(f, &o, arena_printf(f->a, "layout %d,", LAYOUT_VERSION + 1));
+	chain.newer = 0;
+	object.newer = LAYOUT_VERSION + 2;
+	assert_refused(f, &o, arena_printf(f->a, "layout %d,", LAYOUT_VERSION + 2));
+	object.newer = 0;
+	o.layout = LAYOUT_VERSION + 3;
+	assert_refused(f, &o, arena_printf(f->a, "layout %d,", LAYOUT_VERSION + 3));
+	o.layout = LAYOUT_VERSION;
+	assert_null(plan_over(f, &o)->newer);
+}
+
+/* A tree without the mark of our layout gets it, though nothing else is to be done. */
+static void an_older_layout_is_taken_over(void **state)
+{
+	struct observed_link link = { .id = 5 };
+	struct observed o = { .bpffs_mounted = true, .links = &link, .link_count = 1 };
+	struct fixture *f = *state;
+	const struct plan *plan;
+
+	declare(f, "{}");
 	plan = plan_over(f, &o);
-	assert_int_equal(plan->op_count, 1);
-	assert_int_equal(plan->ops[0].kind, OP_OBJECT_LOAD);
-	assert_string_equal(first_attachment(plan)->condition.reason, REASON_NEWER_LAYOUT);
-	f->driver.in.purge = true;
+	assert_true(plan->op_count >= 1);
+	assert_int_equal(plan->ops[0].kind, OP_DIRECTORY_CREATE);
+	o.link_count = 0; /* nothing there: nothing to be said of it */
 	assert_int_equal(plan_over(f, &o)->op_count, 0);
 }
 
@@ -366,20 +404,6 @@ static void an_empty_directory_of_an_instance_goes_unless_it_is_to_be_filled(voi
 	assert_false(plan->ops[0].removes);
 	assert_string_equal(op_format(f->a, &plan->ops[0]),
 			    "remove the empty directory of object a: no file declares it any more");
-}
-
-static void a_newer_version_of_the_same_name_is_not_overwritten(void **state)
-{
-	struct observed_object object = { .instance = "a", .newer = true };
-	struct observed o = { .bpffs_mounted = true, .directory_ready = true, .objects = &object };
-	struct fixture *f = *state;
-	const char *version;
-
-	declare(f, "objects: {a: {file: a.o, programs: {p: {}}}}");
-	version = version_of(f);
-	object.version = version;
-	o.object_count = 1;
-	assert_string_not_equal(plan_over(f, &o)->ops[0].object.version, version);
 }
 
 static void two_roots_in_two_modes_are_foreign(void **state)
@@ -593,8 +617,8 @@ int main(void)
 		with_fixture(version_depends_on_what_is_loaded_only),
 		with_fixture(programs_of_a_filled_array_are_loaded_too),
 		with_fixture(newer_layout_is_never_touched),
+		with_fixture(an_older_layout_is_taken_over),
 		with_fixture(an_empty_directory_of_an_instance_goes_unless_it_is_to_be_filled),
-		with_fixture(a_newer_version_of_the_same_name_is_not_overwritten),
 		with_fixture(two_roots_in_two_modes_are_foreign),
 		with_fixture(failure_class_decides_the_state),
 		with_fixture(a_refused_root_is_tried_again_when_the_interface_changes),
