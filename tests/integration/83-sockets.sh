@@ -120,8 +120,9 @@ check "a follower hears what was" until_true 5 test -s "$work/events"
 check "waiting clients hold nobody up" ctl reload
 kill -KILL $waiter
 wait $waiter 2>/dev/null
-ctl confirm >/dev/null
-check "and what happens" until_true 5 grep -q confirmed "$work/events"
+ctl suspend >/dev/null
+check "and what happens" until_true 5 grep -q suspend "$work/events"
+ctl resume >/dev/null
 kill $follower
 wait $follower 2>/dev/null
 check "clients that vanish do no harm" ctl status
