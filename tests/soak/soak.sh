@@ -160,12 +160,14 @@ step_swap() {
 
 # --- interfaces -----------------------------------------------------------------------------
 
+links_made=0
 step_link_add() {
 	local name
 	name=v$(one_of 2 3 4 5)
 	[ -z "${links[$name]:-}" ] || return 0
-	interface "$name" "p$name"
-	links[$name]=p$name
+	links_made=$((links_made + 1)) # an interface that moved away still has its peer
+	interface "$name" "q$links_made"
+	links[$name]=q$links_made
 	log_step "make $name"
 }
 
