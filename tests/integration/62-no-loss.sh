@@ -56,7 +56,7 @@ received_is() {
 # For whoever has to find out where they went.
 driver_counters() {
 	ip -s -s link show dev v0
-	ethtool -S v0 2>/dev/null | grep -v ': 0$'
+	tool driver-counters v0
 	in_peer ip -s -s link show dev p0
 	echo "softnet, dropped per processor: $(awk '{ print $2 }' /proc/net/softnet_stat | xargs)"
 	ctl events 2>/dev/null | tail -n 40

@@ -3,11 +3,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -171,5 +175,40 @@ int flood_result(const char *pin)
 	printf("received=%llu next=%llu lost=%llu late=%llu unmarked=%llu unfiltered=%llu missing=%x first_bad=%llu\n",
 	       r.received, r.next, r.lost, r.late, r.unmarked, r.unfiltered, r.missing,
 	       r.first_bad);
+	return 0;
+}
+
+/* --- the driver ---------------------------------------------------------------------- */
+
+static int ethtool(int fd, struct ifreq *request, void *command)
+{
+	request->ifr_data = command;
+	return ioctl(fd, SIOCETHTOOL, request);
+}
+
+int flood_driver_counters(const char *interface)
+{
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ethtool_gstrings *names;
+	struct ethtool_stats *values;
+	struct ifreq request = { 0 };
+
+	strncpy(request.ifr_name, interface, sizeof(request.ifr_name) - 1);
+	if (fd < 0 || ethtool(fd, &request, &info) < 0)
+		return fail(interface);
+	names = calloc(1, sizeof(*names) + (size_t)info.n_stats * ETH_GSTRING_LEN);
+	values = calloc(1, sizeof(*values) + (size_t)info.n_stats * sizeof(values->data[0]));
+	if (!names || !values)
+		return fail("memory");
+	*names = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS };
+	names->len = values->n_stats = info.n_stats;
+	values->cmd = ETHTOOL_GSTATS;
+	if (ethtool(fd, &request, names) < 0 || ethtool(fd, &request, values) < 0)
+		return fail(interface);
+	for (__u32 i = 0; i < info.n_stats; i++)
+		if (values->data[i])
+			printf("%.*s=%llu\n", ETH_GSTRING_LEN,
+			       (char *)names->data + (size_t)i * ETH_GSTRING_LEN, values->data[i]);
 	return 0;
 }

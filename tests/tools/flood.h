@@ -19,3 +19,6 @@ int flood_check(const char *interface, const char *object, uint32_t required, co
 
 /* Prints as NAME=VALUE what is in the map. */
 int flood_result(const char *pin);
+
+/* Prints as NAME=VALUE, a line each, what the driver of the interface counted and is not 0. */
+int flood_driver_counters(const char *interface);

@@ -416,6 +416,12 @@ static int cmd_age(char **argv)
 	return age_metadata(argv[0], (unsigned int)strtoul(argv[1], NULL, 10));
 }
 
+/* driver-counters INTERFACE */
+static int cmd_driver_counters(char **argv)
+{
+	return flood_driver_counters(argv[0]);
+}
+
 static const struct {
 	const char *name;
 	int arguments;
@@ -435,6 +441,7 @@ static const struct {
 	{ "flood-check", 4, cmd_flood_check },
 	{ "flood-result", 1, cmd_flood_result },
 	{ "age", 2, cmd_age },
+	{ "driver-counters", 1, cmd_driver_counters },
 };
 
 int main(int argc, char **argv)
@@ -450,6 +457,6 @@ int main(int argc, char **argv)
 		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT |\n"
 		"       wait-root INTERFACE MILLISECONDS | ready FILE COMMAND... |\n"
 		"       flood INTERFACE COUNT | flood-check INTERFACE OBJECT REQUIRED PIN |\n"
-		"       flood-result PIN | age DIRECTORY LAYOUT\n");
+		"       flood-result PIN | driver-counters INTERFACE | age DIRECTORY LAYOUT\n");
 	return 2;
 }
