@@ -33,7 +33,7 @@ flooder() {
 
 # checker REQUIRED: behind whatever runs at v0
 checker() {
-	rm -f "$work/fs/result"
+	rm -f "$work/fs/result" "$work/checker" # what says "ready" must be of this one
 	"$builddir/tests/tools/testtool" flood-check v0 "$work/test_flood.bpf.o" "$1" \
 		"$work/fs/result" >"$work/checker" &
 	checker_pid=$!
