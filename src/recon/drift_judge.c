@@ -133,13 +133,24 @@ static bool is_ours(const struct judge *j, uint32_t id)
 	return (p && p->ours) || in_place_program(j->a, j->o, id);
 }
 
+/*
+ * A chain of the same members is built anew as well when several of them have new versions, which its signature
+ * does not tell. What it replaces is whole then.
+ */
+static bool is_upgraded(const struct judge *j, uint32_t expected, const char *signature)
+{
+	const struct observed_chain *c = observed_find_chain(j->o, expected);
+
+	return c && c->complete && str_eq(c->meta.signature, signature);
+}
+
 static struct drift_cause judge_root(const struct judge *j)
 {
 	const struct op_root *r = &j->op->root;
 	const char *key = in_place_root_key(j->a, r->netns, r->ifindex);
 	const char *target = in_place_target(j->a, j->o, &r->program, r->chain_id, r->signature);
 
-	if (!was(j, key, target))
+	if (!was(j, key, target) || is_upgraded(j, r->expected_id, r->signature))
 		return none;
 	if (!r->expected_id && j->op->kind == OP_LINK_SET)
 		return cause("LinkDetached", "the link of its root was detached");
@@ -157,7 +168,8 @@ static struct drift_cause judge_tc(const struct judge *j)
 	const char *target = in_place_target(j->a, j->o, &t->program, t->chain_id, t->signature);
 	bool tcx = t->mechanism == MECHANISM_TCX;
 
-	if (!was(j, in_place_tc_key(j->a, t, target), target))
+	if (!was(j, in_place_tc_key(j->a, t, target), target) ||
+	    is_upgraded(j, t->expected_id, t->signature))
 		return none;
 	if (!t->expected_id)
 		return tcx ? cause("LinkDetached", "its link was detached, or its pin removed "

@@ -149,7 +149,10 @@ one_round() {
 	2) change ;; # two at once
 	esac
 	rounds=$((rounds + 1))
-	converge >/dev/null
+	converge >/dev/null || return 1
+	# nobody else does anything here
+	ctl events | grep '  drift  ' >>"$work/drift"
+	return 0
 }
 
 # --- the runs -------------------------------------------------------------------------
@@ -165,6 +168,7 @@ reference() {
 flood_chain() { # MECHANISM
 	local name=$1 sent start
 	rounds=0
+	: >"$work/drift"
 	forced_mechanism=$1
 	daemon_settings
 	daemon_start
@@ -186,6 +190,7 @@ flood_chain() { # MECHANISM
 	wait "$flood_pid"
 	sent=$(<"$work/sent")
 	verdict "$sent" $((sent - sent / 8))
+	equal "$name: no change of ours is taken for somebody's" "" "$(sort -u "$work/drift")"
 	echo "$name: $sent frames, $rounds rounds of changes, $((SECONDS - start)) s, seed $seed" | diag
 	checker_stop
 	rm -f "$conf"/*.yaml
