@@ -198,11 +198,11 @@ step_link_move() {
 	local names=("${!links[@]}") name
 	[ ${#names[@]} -gt 0 ] || return 0
 	name=$(one_of "${names[@]}")
-	ip link set "$name" netns "$away_pid" || give_up "cannot move $name"
-	unset "links[$name]"
+	ip link set "$name" netns "$away_pid" name "was$steps" || give_up "cannot move $name"
 	log_step "move $name away"
+	unset "links[$name]"
 	chance 2 || return 0
-	nsenter --net="/proc/$away_pid/ns/net" ip link del "$name"
+	nsenter --net="/proc/$away_pid/ns/net" ip link del "was$((steps - 1))"
 	log_step "delete $name there"
 }
 
