@@ -72,6 +72,12 @@ static struct drift_cause judge_pins(const struct judge *j)
 	if (p->n && p->v[0].type == PIN_TYPE_LINK)
 		return cause("LinkPinRemoved",
 			     arena_printf(j->a, "the pin %s was removed", p->v[0].path));
+	/* Of what happened before the first pass only the outcome is known. */
+	if (!in_place_find(j->was, IN_PLACE_DIRECTORY))
+		return cause("PinRemoved",
+			     arena_printf(j->a,
+					  "%s was not pinned any more, though the kernel holds it",
+					  p->v[0].path));
 	if (p->n == 1)
 		return cause("PinRemoved",
 			     arena_printf(j->a, "the pin %s was removed", p->v[0].path));

@@ -36,12 +36,15 @@ loaded() { # ids of all that is loaded, and of what the interfaces run
 kept=$(loaded)
 flood p0
 
-# damage NAME TOKEN COMMAND...: repaired by its event as TOKEN. Afterwards all ids are the same.
+# damage NAME TOKEN COMMAND...: repaired by its event as TOKEN. Afterwards all ids are the same. The daemon is
+# stopped for that moment: it would repair the one half before the other one is done.
 damage() {
 	local name=$1 token=$2 before
 	shift 2
 	before=$(repairs "$token")
+	kill -STOP "$daemon_pid"
 	"$@" || bail "cannot: $*"
+	kill -CONT "$daemon_pid"
 	check "$name: repaired by its event" until_true 20 told "$token" $((before + 1))
 	equal "$name: nothing was loaded, built or swapped anew" "$kept" "$(loaded)"
 	ctl reload >/dev/null || bail "no reload" # so much at once would be taken for a fight
