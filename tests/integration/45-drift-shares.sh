@@ -57,13 +57,15 @@ send p0 2
 kept=$(maps)
 
 # damage NAME TOKEN STEPS COMMAND...: repaired by its event as TOKEN, in so many operations, and the
-# container has what it had.
+# container has what it had. The daemon is stopped for that moment: it would repair the one half before the other.
 damage() {
 	local name=$1 token=$2 steps=$3 before count
 	shift 3
 	before=$(repairs "$token")
 	count=$(operations)
+	[ "$1" = unseen ] || kill -STOP "$daemon_pid"
 	"$@" || bail "cannot: $*"
+	kill -CONT "$daemon_pid"
 	check "$name: repaired by its event" until_true 20 told "$token" $((before + 1))
 	equal "$name: by the smallest step" "$steps" $(($(operations) - count))
 	equal "$name: consumers have what they had" "$kept" "$(maps)"

@@ -133,6 +133,18 @@ int fixture_end(void **state)
 	return new_namespaces() && umount2(fixture.root, MNT_DETACH) == 0 ? 0 : -1;
 }
 
+void fixture_restart(void)
+{
+	struct kern_linux_options options = {
+		.fetch = fetch,
+		.bpffs_dir = fixture.bpffs_dir,
+		.run_dir = arena_printf(fixture.a, "%s/run", fixture.root),
+	};
+
+	kern_linux_free(fixture.k);
+	assert_int_equal(kern_linux_new(&options, &fixture.k, NULL), 0);
+}
+
 bool fixture_has(const char *feature)
 {
 	struct observed o = { 0 };

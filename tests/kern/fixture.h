@@ -30,6 +30,7 @@ int fixture_teardown(void **state);
 int fixture_begin(void **state);
 int fixture_end(void **state);
 
+void fixture_restart(void); /* another process, which holds nothing of what was there before */
 bool fixture_has(const char *feature); /* as the back end probed it */
 
 /* A path below our directory on the bpffs. */

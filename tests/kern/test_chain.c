@@ -287,6 +287,7 @@ static void what_lacks_a_pin_is_not_complete(void **state)
 		uint32_t id = build_chain("a", abc, 1);
 
 		assert_int_equal(unlink(below("chains/%u/%s", id, parts[i])), 0);
+		fixture_restart();
 		assert_false(find(id)->complete);
 		assert_int_equal(observe().chain_count, i + 1);
 	}
@@ -300,6 +301,7 @@ static void a_directory_of_another_program_is_not_complete(void **state)
 	load_member("a", 1, XDP_PASS);
 	id = build_chain("a", abc, 1);
 	assert_int_equal(rename(below("chains/%u", id), below("chains/999999999")), 0);
+	fixture_restart();
 	assert_false(find(999999999)->complete);
 	assert_null(find(id));
 }
@@ -458,6 +460,7 @@ static void left_overs_of_a_dead_dispatcher_are_removed(void **state)
 	id = build_chain("a", abc, 1);
 	assert_int_equal(unlink(below("chains/%u/dispatcher", id)), 0);
 	assert_int_equal(rename(below("chains/%u", id), below("chains/%u", theirs)), 0);
+	fixture_restart();
 	op = remove_op(theirs);
 	apply_fine(&op);
 	assert_int_equal(observe().chain_count, 0);

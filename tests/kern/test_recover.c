@@ -19,18 +19,6 @@
 #include "fixture.h"
 #include "kern/pin.h"
 
-/* A process that was not there before: it holds nothing. */
-static void another_process(void)
-{
-	struct kern_linux_options options = {
-		.bpffs_dir = fixture.bpffs_dir,
-		.run_dir = arena_printf(fixture.a, "%s/run", fixture.root),
-	};
-
-	kern_linux_free(fixture.k);
-	assert_int_equal(kern_linux_new(&options, &fixture.k, NULL), 0);
-}
-
 static const struct observed_object *find(const char *instance)
 {
 	struct observed *o = arena_new_of(fixture.a, struct observed);
@@ -93,7 +81,7 @@ static void what_is_held_is_pinned_again(void **state)
 	now = find("a");
 	assert_same(was, now);
 	assert_int_equal(now->lost_count, 0);
-	another_process();
+	fixture_restart();
 	assert_same(was, find("a"));
 	assert_int_equal(find("a")->lost_count, 0);
 }
@@ -113,7 +101,7 @@ static void what_runs_is_found_by_another_process(void **state)
 	assert_string_equal(wait_for_trace(7), "2");
 	was = find("b");
 	remove_all();
-	another_process();
+	fixture_restart();
 	lost = find("b");
 	assert_same(was, lost);
 	assert_null(
@@ -132,7 +120,7 @@ static void what_does_not_run_is_gone_for_another_process(void **state)
 	load_member("a", 1, XDP_PASS);
 	was = find("a");
 	remove_all();
-	another_process();
+	fixture_restart();
 	wait_for_end_of(was->programs[0].id);
 	assert_null(find("a"));
 }
@@ -146,7 +134,7 @@ static void a_map_is_found_by_its_program(void **state)
 	load_member("a", 1, XDP_PASS);
 	was = find("a");
 	assert_int_equal(unlink(below("objects/a/v/maps/packets")), 0);
-	another_process();
+	fixture_restart();
 	lost = find("a");
 	assert_same(was, lost);
 	assert_int_equal(lost->lost_count, 1);
