@@ -139,17 +139,22 @@ static void hold_dependants(struct planner *p)
 	}
 }
 
-/* A dispatcher is built for nobody but those that will run it. */
-static void hold_unused_builds(struct planner *p)
+/* A dispatcher is built, and packets are waited for, only where something follows that needs it. */
+static bool is_preparation(const struct draft *d)
+{
+	return d->op.kind == OP_CHAIN_BUILD || d->op.kind == OP_GRACE;
+}
+
+static void hold_unused_preparations(struct planner *p)
 {
 	for (size_t i = 0; i < p->drafts.n; i++)
-		if (p->drafts.v[i]->op.kind == OP_CHAIN_BUILD)
+		if (is_preparation(p->drafts.v[i]))
 			p->drafts.v[i]->held = true;
 	for (size_t i = 0; i < p->drafts.n; i++) {
 		const struct draft *d = p->drafts.v[i];
 
 		for (size_t k = 0; k < d->needs.n && !d->held; k++)
-			if (d->needs.v[k]->op.kind == OP_CHAIN_BUILD)
+			if (is_preparation(d->needs.v[k]))
 				d->needs.v[k]->held = false;
 	}
 }
@@ -169,7 +174,7 @@ size_t guard_hold(struct planner *p, bool removals, char ret_token[65])
 	if (!n)
 		return 0;
 	hold_dependants(p);
-	hold_unused_builds(p);
+	hold_unused_preparations(p);
 	h = hasher_new();
 	n = 0;
 	for (size_t i = 0; i < p->drafts.n; i++) {

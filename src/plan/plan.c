@@ -162,8 +162,9 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in)
 		} else {
 			plan->held = take_ops(p, true, &plan->held_count);
 			if (trips) {
+				/* What nobody can keep declared, as an emptied slot, waits as it is. */
 				p = planner_run(a, in, true, false);
-				guard_hold(p, false, ignored);
+				guard_hold(p, true, ignored);
 			}
 		}
 	}
