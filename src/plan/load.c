@@ -57,14 +57,25 @@ const char **programs_wanted(struct planner *p, const struct object_decl *decl, 
 	return v;
 }
 
-static const struct map_decl **maps_sorted(struct planner *p, const struct object_decl *decl)
+/* What is said of the map makes another one of it; `on_change` does not. */
+static bool is_defined(const struct map_decl *m)
+{
+	return m->max_entries || m->use_object;
+}
+
+/* all: also those of which nothing is said that makes another map of it. */
+static const struct map_decl **maps_sorted(struct planner *p, const struct object_decl *decl,
+					   bool all, size_t *ret_count)
 {
 	const struct map_decl **v = arena_calloc(p->a, decl->map_count, sizeof(*v));
+	size_t n = 0;
 
 	for (size_t i = 0; i < decl->map_count; i++)
-		v[i] = &decl->maps[i];
-	if (decl->map_count)
-		qsort(v, decl->map_count, sizeof(*v), by_map_name);
+		if (all || is_defined(&decl->maps[i]))
+			v[n++] = &decl->maps[i];
+	if (n)
+		qsort(v, n, sizeof(*v), by_map_name);
+	*ret_count = n;
 	return v;
 }
 
@@ -94,12 +105,13 @@ static void hash_values(struct planner *p, struct hasher *h, const struct object
 	}
 }
 
-static void hash_maps(struct planner *p, struct hasher *h, const struct instance *i)
+static void hash_maps(struct planner *p, struct hasher *h, const struct instance *i, bool all)
 {
-	const struct map_decl **maps = maps_sorted(p, i->object->decl);
+	size_t n;
+	const struct map_decl **maps = maps_sorted(p, i->object->decl, all, &n);
 
-	hash_number(h, i->object->decl->map_count);
-	for (size_t k = 0; k < i->object->decl->map_count; k++) {
+	hash_number(h, n);
+	for (size_t k = 0; k < n; k++) {
 		const struct map_decl *m = maps[k];
 		const struct instance *owner = m->use_object ? instance_used(p, i, m) : NULL;
 
@@ -111,7 +123,7 @@ static void hash_maps(struct planner *p, struct hasher *h, const struct instance
 	}
 }
 
-const char *declaration_hash(struct planner *p, const struct instance *i)
+static const char *hash_declaration(struct planner *p, const struct instance *i, bool all)
 {
 	struct hasher *h = hasher_new();
 	char hex[SHA256_HEX];
@@ -124,9 +136,28 @@ const char *declaration_hash(struct planner *p, const struct instance *i)
 	for (size_t k = 0; k < n; k++)
 		hasher_add_field(h, programs[k]);
 	hash_values(p, h, i->object->decl);
-	hash_maps(p, h, i);
+	hash_maps(p, h, i, all);
 	hasher_finish(h, hex);
 	return arena_strdup(p->a, hex);
+}
+
+const char *declaration_hash(struct planner *p, const struct instance *i)
+{
+	return hash_declaration(p, i, false);
+}
+
+/* The hash once covered all maps that are named, and what was loaded by it is none the worse for that. */
+bool declaration_is(struct planner *p, const struct instance *i, const struct observed_object *v,
+		    const char *declaration)
+{
+	const struct object_decl *decl = i->object->decl;
+	bool all_defined = true;
+
+	for (size_t k = 0; k < decl->map_count; k++)
+		all_defined &= is_defined(&decl->maps[k]);
+	return str_eq(v->meta.declaration, declaration) ||
+	       (!all_defined && v->meta.declaration &&
+		str_eq(v->meta.declaration, hash_declaration(p, i, true)));
 }
 
 static bool has_frags(const struct object_decl *decl, const char **programs, size_t n)
@@ -200,9 +231,9 @@ static const char *load_reason(struct planner *p, const struct instance *i, cons
 		return "it is not loaded yet";
 	if (!i->source->complete)
 		return "its pins are incomplete";
-	if (!str_eq(i->previous->meta.elf_sha256, i->object->decl->source->sha256))
+	if (!str_eq(i->source->meta.elf_sha256, i->object->decl->source->sha256))
 		return "the file has a new content";
-	if (str_eq(i->previous->meta.declaration, declaration))
+	if (declaration_is(p, i, i->source, declaration))
 		return "the maps that it uses are others now";
 	for (size_t k = 0; k < i->object->decl->map_count; k++)
 		if (follows(p, i, &i->object->decl->maps[k]))

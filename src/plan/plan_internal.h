@@ -499,6 +499,9 @@ struct draft *extension_draft(struct planner *p, const struct instance *i, const
 const struct failure *extension_failure(struct planner *p, const struct instance *i);
 const char **programs_wanted(struct planner *p, const struct object_decl *decl, size_t *ret_count);
 const char *declaration_hash(struct planner *p, const struct instance *i);
+/* Whether the version was loaded for the declaration of this hash. */
+bool declaration_is(struct planner *p, const struct instance *i, const struct observed_object *v,
+		    const char *declaration);
 struct draft *load_draft(struct planner *p, struct instance *i, const char *declaration,
 			 const struct take_over *maps);
 /* Where our pins can be made: the operation that prepares it, NULL when it is there. */

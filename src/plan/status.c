@@ -195,7 +195,7 @@ static enum in_force in_force_of(struct planner *p, const struct instance *i)
 	if (i->load)
 		return IN_FORCE_PREVIOUS;
 	if (i->declared || (i->frozen && source_is_usable(i->object->decl) &&
-			    str_eq(v->meta.declaration, declaration_hash(p, i))))
+			    declaration_is(p, i, v, declaration_hash(p, i))))
 		return IN_FORCE_DECLARED;
 	return IN_FORCE_PREVIOUS;
 }

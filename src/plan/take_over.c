@@ -17,6 +17,7 @@
 #include "plan/plan_internal.h"
 
 #define DIGEST_SHOWN 16
+#define NAMES_SHOWN  8 /* of each kind, in the reason of a load */
 
 /* The largest page of any machine: a ring buffer of the same declared size may have grown to it. */
 #define PAGE_MOST 65536
@@ -432,8 +433,10 @@ static void take_map(struct taking *t, const struct elf_map *map, struct meta_ma
 static void add_names(struct strbuf *b, const char *before, const struct name_list *names,
 		      const char *after)
 {
-	for (size_t i = 0; i < names->list.n; i++)
+	for (size_t i = 0; i < names->list.n && i < NAMES_SHOWN; i++)
 		strbuf_addf(b, "%s%s", i ? ", " : before, names->list.v[i]);
+	if (names->list.n > NAMES_SHOWN)
+		strbuf_addf(b, " and %zu more", names->list.n - NAMES_SHOWN);
 	if (names->list.n)
 		strbuf_add(b, after);
 }
@@ -505,7 +508,7 @@ static struct take_over take_from(struct planner *p, const struct instance *i,
 		.i = i,
 		.decl = i->object->decl,
 		.from = from,
-		.same = from && str_eq(from->meta.declaration, declaration),
+		.same = from && declaration_is(p, i, from, declaration),
 		.version = version,
 	};
 	struct take_over r = { .version = version };

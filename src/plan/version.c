@@ -172,8 +172,7 @@ static const struct observed_object *find_declared(struct planner *p, const stru
 						   const char *declaration)
 {
 	for (size_t k = 0; k < i->version_count; k++)
-		if (i->versions[k].complete &&
-		    str_eq(i->versions[k].meta.declaration, declaration) &&
+		if (i->versions[k].complete && declaration_is(p, i, &i->versions[k], declaration) &&
 		    uses_current_maps(p, i, &i->versions[k]) &&
 		    take_over_is_done(p, i, &i->versions[k], declaration))
 			return &i->versions[k];

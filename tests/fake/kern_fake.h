@@ -121,6 +121,8 @@ void kern_fake_write_before(struct kern_fake *k, enum op_kind kind, const struct
 uint32_t kern_fake_variable(const char *name);
 /* Everything is as an earlier version of bpfshare left it, which stored less about maps. */
 void kern_fake_set_old_metadata(struct kern_fake *k);
+/* The hash by which the declaration of all versions of an instance is known. */
+void kern_fake_set_declaration(struct kern_fake *k, const char *instance, const char *hash);
 /* What the kernel made of max_entries and flags when it created the newest version's map. */
 void kern_fake_set_map(struct kern_fake *k, const char *instance, const char *map,
 		       uint32_t max_entries, uint32_t flags);

@@ -292,6 +292,13 @@ void kern_fake_set_old_metadata(struct kern_fake *k)
 	}
 }
 
+void kern_fake_set_declaration(struct kern_fake *k, const char *instance, const char *hash)
+{
+	for (size_t i = 0; i < k->objects.n; i++)
+		if (str_eq(k->objects.v[i].instance, instance))
+			k->objects.v[i].meta.declaration = arena_strdup(k->a, hash);
+}
+
 void kern_fake_set_map(struct kern_fake *k, const char *instance, const char *map,
 		       uint32_t max_entries, uint32_t flags)
 {

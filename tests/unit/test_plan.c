@@ -16,6 +16,7 @@
 #include <linux/bpf.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 #include "config/config.h"
 #include "fake/driver.h"
@@ -134,6 +135,67 @@ static void kernel_versions_compare_by_number(void **state)
 		if (cases[i].holds != (plan->status->summary[STATE_SKIPPED] == 0))
 			fail_msg("%s", cases[i].constraint);
 	}
+}
+
+/* --- declarations ------------------------------------------------------------------------- */
+
+static void add_number(struct hasher *h, uint64_t n)
+{
+	unsigned char bytes[8];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)(n >> (8 * i));
+	hasher_add(h, bytes, sizeof(bytes));
+}
+
+/* As versions that knew no `on_change` wrote it down, with every map that is named. */
+static void old_hash(char ret[SHA256_HEX])
+{
+	struct hasher *h = hasher_new();
+
+	hasher_add_field(h, source.sha256);
+	add_number(h, 2);
+	hasher_add_field(h, "p");
+	hasher_add_field(h, "tail");
+	add_number(h, 0);
+	add_number(h, 1);
+	hasher_add_field(h, "counters");
+	add_number(h, 0);
+	for (int i = 0; i < 3; i++)
+		hasher_add_field(h, NULL);
+	hasher_finish(h, ret);
+}
+
+static void what_older_versions_loaded_stays(void **state)
+{
+	static const char plain[] =
+		"objects: {a: {file: a.o, maps: {counters: {}}, programs: {p: {}}}}";
+	struct fixture *f = *state;
+	char hash[SHA256_HEX];
+
+	declare(f, plain);
+	assert_non_null(driver_converge(&f->driver));
+	old_hash(hash);
+	kern_fake_set_declaration(f->kernel, "a", hash);
+	kern_fake_set_old_metadata(f->kernel);
+	assert_int_equal(driver_plan(&f->driver)->op_count, 0);
+	hash[0] = hash[0] == '0' ? '1' : '0';
+	kern_fake_set_declaration(f->kernel, "a", hash);
+	assert_true(driver_plan(&f->driver)->op_count > 0);
+}
+
+static void what_becomes_of_a_map_is_no_other_version(void **state)
+{
+	struct fixture *f = *state;
+
+	declare(f, "objects: {a: {file: a.o, programs: {p: {}}}}");
+	assert_non_null(driver_converge(&f->driver));
+	declare(f, "objects: {a: {file: a.o, maps: {counters: {on_change: grow}, xsks: {}}, "
+		   "programs: {p: {}}}}");
+	assert_int_equal(driver_plan(&f->driver)->op_count, 0);
+	declare(f, "objects: {a: {file: a.o, maps: {counters: {max_entries: 8, on_change: grow}}, "
+		   "programs: {p: {}}}}");
+	assert_true(driver_plan(&f->driver)->op_count > 0);
 }
 
 /* --- order ---------------------------------------------------------------------------------- */
@@ -608,6 +670,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		with_fixture(kernel_versions_compare_by_number),
+		with_fixture(what_older_versions_loaded_stays),
+		with_fixture(what_becomes_of_a_map_is_no_other_version),
 		with_fixture(order_is_independent_of_the_order_given),
 		with_fixture(cycle_names_its_members_only),
 		with_fixture(a_member_before_itself_is_a_cycle),
