@@ -68,15 +68,21 @@ static bool is_percpu(uint32_t type)
 }
 
 /* The kernel looks at the flag before it looks for the key, and refuses it for values without a lock. */
-static bool has_lock(const struct map_reader *r)
+static int find_lock(struct map_reader *r, struct error *e)
 {
 	cleanup(freep) void *key = NULL, *value = NULL;
+	int code;
 
 	if (r->type != BPF_MAP_TYPE_HASH && r->type != BPF_MAP_TYPE_ARRAY)
-		return false;
+		return 0;
 	key = xcalloc(1, r->key_size);
 	value = xcalloc(1, r->value_size);
-	return bpf_map_lookup_elem_flags(r->fd, key, value, BPF_F_LOCK) == 0 || errno == ENOENT;
+	code = bpf_map_lookup_elem_flags(r->fd, key, value, BPF_F_LOCK);
+	r->locked = code == 0 || code == -ENOENT;
+	if (!r->locked && code != -EINVAL)
+		return error_set(e, code, "cannot tell whether its values have a lock: %s",
+				 error_string(code));
+	return 0;
 }
 
 int map_reader_init(struct map_reader *r, int fd, uint64_t deadline_ns, struct error *e)
@@ -106,8 +112,7 @@ int map_reader_init(struct map_reader *r, int fd, uint64_t deadline_ns, struct e
 	};
 	if (is_percpu(info.type))
 		r->value_size = (info.value_size + 7) / 8 * 8 * (uint32_t)cpus;
-	r->locked = has_lock(r);
-	return 0;
+	return find_lock(r, e);
 }
 
 /* --- by batches --------------------------------------------------------------------------------- */
