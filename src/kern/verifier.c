@@ -127,8 +127,11 @@ const char *verifier_last_words(struct arena *a, const char *log)
 	return words;
 }
 
-static bool is_transient(int code)
+/* Of the verifier ENOSPC means that its log did not fit; of everything before it, that there is no room now. */
+static bool is_transient(int code, bool by_verifier)
 {
+	if (!by_verifier && (code == -ENOSPC || code == -EBUSY))
+		return true;
 	return code == -ENOMEM || code == -EAGAIN || code == -EINTR || code == -ENFILE ||
 	       code == -EMFILE;
 }
@@ -168,6 +171,6 @@ int verifier_load(struct bpf_object *o, struct arena *a, struct op_result *ret)
 		ret->reason = str_starts(words.last, "map '") ? "MapCreateFailed" : "LoadFailed";
 		explain(ret, code, words.last);
 	}
-	ret->class = is_transient(code) ? FAILURE_TRANSIENT : FAILURE_KERNEL;
+	ret->class = is_transient(code, log) ? FAILURE_TRANSIENT : FAILURE_KERNEL;
 	return code;
 }

@@ -6,6 +6,10 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=crash.sh
 . "$(dirname "$0")/crash.sh"
+if [ "${1:-}" = --list ]; then
+	sed -n 's/^daemon_scenario \([a-z_]*\).*/daemon_\1/p; s/^scenario \([a-z_]*\).*/\1/p' "$0"
+	exit
+fi
 sandbox "$@"
 crash_setup
 export record=false
