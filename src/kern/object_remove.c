@@ -34,7 +34,16 @@ static int remove_named(struct arena *a, const char *directory, const char *part
 	return pin_remove(arena_printf(a, "%s/%s/%s", directory, part, layout_escape(a, name)), e);
 }
 
-/* What is left in it is not ours; metadata goes last, since without it nobody would know. */
+/* A directory in which somebody else has something stays. */
+static int remove_directory(const char *directory, struct error *e)
+{
+	if (rmdir(directory) == 0 || errno == ENOENT || errno == ENOTEMPTY)
+		return 0;
+	return error_set(e, -errno, "cannot remove directory %s: %s", directory,
+			 error_string(errno));
+}
+
+/* All but the metadata, without which nobody would know whose the rest is. */
 static int remove_ours(struct arena *a, const char *directory, const struct meta_object *m,
 		       struct error *e)
 {
@@ -49,8 +58,8 @@ static int remove_ours(struct arena *a, const char *directory, const struct meta
 	for (size_t i = 0; r == 0 && i < m->map_count; i++)
 		r = remove_named(a, directory, LAYOUT_MAPS, m->maps[i].name, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
-		(void)rmdir(arena_printf(a, "%s/%s", directory, parts[i]));
-	return r < 0 ? r : pin_remove(arena_printf(a, "%s/" LAYOUT_META, directory), e);
+		r = remove_directory(arena_printf(a, "%s/%s", directory, parts[i]), e);
+	return r;
 }
 
 static int leave_foreign(struct arena *a, const char *directory, struct error *e)
@@ -59,10 +68,23 @@ static int leave_foreign(struct arena *a, const char *directory, struct error *e
 
 	while (access(to, F_OK) == 0)
 		to = arena_printf(a, "%s~", to);
-	if (rename(directory, to) == 0 || errno == ENOENT)
-		return 0;
+	if (rename(directory, to) == 0)
+		return pin_remove(arena_printf(a, "%s/" LAYOUT_META, to), e);
 	return error_set(e, -errno, "cannot rename %s, in which others have pins, to %s: %s",
 			 directory, to, error_string(errno));
+}
+
+/* Metadata and directory, or what others have there besides: an interruption must not make that ours. */
+static int remove_rest(struct arena *a, const char *directory, struct error *e)
+{
+	struct string_list left;
+	int r = pin_directory_list(a, directory, &left, e);
+
+	if (r == 0 && left.n > 1)
+		return leave_foreign(a, directory, e);
+	if (r == 0)
+		r = pin_remove(arena_printf(a, "%s/" LAYOUT_META, directory), e);
+	return r < 0 ? r : remove_directory(directory, e);
 }
 
 static const char *parent_of(struct arena *a, const char *directory)
@@ -73,11 +95,7 @@ static const char *parent_of(struct arena *a, const char *directory)
 /* The instance's directory goes with its last version. */
 static int remove_instance(struct arena *a, const char *directory, struct error *e)
 {
-	const char *parent = parent_of(a, directory);
-
-	if (rmdir(parent) == 0 || errno == ENOTEMPTY || errno == ENOENT)
-		return 0;
-	return error_set(e, -errno, "cannot remove directory %s: %s", parent, error_string(errno));
+	return remove_directory(parent_of(a, directory), e);
 }
 
 int object_remove_version(struct arena *a, const char *directory, struct error *e)
@@ -98,8 +116,8 @@ void object_remove(const struct kern_context *c, struct arena *a, const struct o
 
 	if (r > 0) {
 		r = remove_ours(a, directory, &meta, &ret->error);
-		if (r == 0 && rmdir(directory) < 0 && errno == ENOTEMPTY)
-			r = leave_foreign(a, directory, &ret->error);
+		if (r == 0)
+			r = remove_rest(a, directory, &ret->error);
 		if (r == 0)
 			r = remove_instance(a, directory, &ret->error);
 	} else if (r == 0) {
