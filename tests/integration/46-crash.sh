@@ -7,7 +7,7 @@
 # shellcheck source=crash.sh
 . "$(dirname "$0")/crash.sh"
 if [ "${1:-}" = --list ]; then
-	sed -n 's/^daemon_scenario \([a-z_]*\).*/daemon_\1/p; s/^scenario \([a-z_]*\).*/\1/p' "$0"
+	sed -n 's/^daemon_scenario \([a-z_]*\).*/daemon_\1/p; s/^\s*scenario \([a-z_]*\).*/\1/p' "$0"
 	exit
 fi
 sandbox "$@"
@@ -228,6 +228,26 @@ scenario exclusive_lone "m1/packets"
 exclusive_gone_a() { exclusive_lone_a; }
 exclusive_gone_b() { :; }
 scenario exclusive_gone ""
+
+# Between the mechanisms, where the kernel has both.
+to_tailcall_a() {
+	base
+	set_of_all "xdp: {mechanism: libxdp}"
+}
+to_tailcall_b() {
+	base
+	set_of_all "xdp: {mechanism: tailcall}"
+}
+to_libxdp_a() { to_tailcall_b; }
+to_libxdp_b() { to_tailcall_a; }
+if [ "$(feature trampoline available)" = true ]; then
+	scenario to_tailcall "m1/packets m2/packets" entry
+	scenario to_libxdp "m1/packets m2/packets" entry
+else
+	for name in to_tailcall to_libxdp; do
+		! crash_selected $name || skip $name "$(feature trampoline detail)"
+	done
+fi
 
 # --- tc ---------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ for name in "${names[@]}"; do
 done
 mkdir -p crash || exit 99
 export CRASH_EVERY=1 CRASH_OFFSET=0
+# shellcheck disable=SC2016 # for the shells that xargs starts
 printf '%s\n' "${names[@]}" | xargs -P "$jobs" -I {} sh -c \
 	'SCENARIOS={} bash "$0/46-crash.sh" >crash/{}.log 2>&1 || :' "$here"
 

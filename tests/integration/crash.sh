@@ -267,6 +267,11 @@ crash_settle() {
 	done
 }
 
+# crash_selected SCENARIO
+crash_selected() {
+	[ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " = *" $1 "* ]]
+}
+
 # crash_write_sides NAME: both configurations of the scenario.
 crash_write_sides() {
 	local conf_dir=$conf side
@@ -294,7 +299,7 @@ crash_sum() {
 # `list`, whose table is to keep what is put into it.
 scenario() {
 	local name=$1 first point action total kills=0 errors=0 points=0
-	[ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " = *" $name "* ]] || return 0
+	crash_selected "$name" || return 0
 	crash_name=$name crash_counters=$2 crash_entry_kept=${3:-} crash_failed=0 crash_number=0
 	crash_write_sides "$name"
 	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
@@ -384,7 +389,7 @@ crash_daemon_point() {
 # retries must do, or for what no retry helps, `reload`.
 daemon_scenario() {
 	local name=$1 point action errors=0 points=0 more=1
-	[ -z "${SCENARIOS:-}" ] || [[ " $SCENARIOS " = *" daemon_$name "* ]] || return 0
+	crash_selected "daemon_$name" || return 0
 	crash_name=$name crash_counters=$2 crash_failed=0
 	crash_write_sides "$name"
 	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
