@@ -18,6 +18,7 @@
 #   CRASH_OFFSET=N    which of them comes first
 #   CRASH_ACTIONS     some of the actions below
 #   SCENARIOS         some of the scenarios, by name
+# shellcheck disable=SC2154 # what lib.sh sets
 
 crash_actions=(kill-before kill-after ENOMEM EPERM EBUSY EINTR ENOSPC)
 # shellcheck disable=SC2206 # words
@@ -43,7 +44,7 @@ crashtool() {
 crash_setup() {
 	echo "# crash: every ${crash_every}th of all points and actions, from the ${crash_next}th on"
 	mapfile -t crash_options < <(daemon_options)
-	crash_arrived=0 crash_sent=0
+	crash_arrived=0
 	rm -f "$conf"/*
 	interface v0 p0
 	interface v1 p1
@@ -112,9 +113,9 @@ crash_stream_go() {
 	echo go >&7
 }
 
-crash_stream_stop() { # sets crash_sent and crash_arrived
+crash_stream_stop() { # sets crash_arrived
 	echo stop >&7
-	read -r -t 30 crash_sent crash_arrived <&8 || bail "the stream of packets ended"
+	read -r -t 30 _ crash_arrived <&8 || bail "the stream of packets ended"
 }
 
 # The start of a scenario's iteration: configuration A, undisturbed.
@@ -245,8 +246,7 @@ crash_names() { # LIST: calls without what differs from run to run
 
 # crash_reference: from A to B and back undisturbed, twice, since the way may leave its trace in the end.
 crash_reference() {
-	local round
-	for round in 1 2; do
+	for _ in 1 2; do
 		crash_to_a || return 1
 		crash_configure "$work/b"
 		crash_run -o "$work/list.b" || return 1
@@ -314,7 +314,7 @@ scenario() {
 	total=$(wc -l <"$work/list.b")
 	for ((point = ${first:-0} + 1; point <= total; point++)); do
 		for action in "${crash_actions[@]}"; do
-			if [ $crash_next -gt 0 ]; then
+			if [ "$crash_next" -gt 0 ]; then
 				crash_next=$((crash_next - 1))
 				continue
 			fi
@@ -404,7 +404,7 @@ daemon_scenario() {
 	for ((point = 1; more; point++)); do
 		for action in "${crash_actions[@]}"; do
 			[[ $action != kill-* ]] || continue
-			if [ $crash_next -gt 0 ] && [ $point -lt $crash_daemon_most ]; then
+			if [ "$crash_next" -gt 0 ] && [ $point -lt $crash_daemon_most ]; then
 				crash_next=$((crash_next - 1))
 				continue
 			fi
