@@ -131,7 +131,7 @@ static bool is_part(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		if (str_eq(name, parts[i]))
 			return true;
-	return false;
+	return layout_mark_parse(name) != 0;
 }
 
 /* What lies in our directory besides its parts. */

@@ -16,37 +16,10 @@
 #include "base/num.h"
 #include "base/str.h"
 #include "kern/elf_reader.h"
-#include "kern/store.h"
+#include "recon/loader_internal.h"
 
 #define SWAP_ATTEMPTS \
 	5 /* a volume that is swapped all the time is read as it is; its next event reads it again */
-
-/* What a valid file said last, for as long as this process lives; the store is for the next one. */
-struct remembered {
-	char *path, *text;
-	size_t size;
-	uint64_t seen; /* load in which the file existed */
-};
-
-/* A directory as this process read it last. */
-struct seen {
-	bool read;    /* at all */
-	bool filled;  /* with files in it */
-	dev_t device; /* and on this file system */
-};
-
-struct loader {
-	struct loader_options options;
-	struct store *store; /* NULL: none is wanted, or it cannot be opened */
-	char *store_trouble; /* why it cannot be opened; NULL: it is, or none is wanted */
-	struct remembered *v;
-	size_t n, cap;
-	/* Object files that this process has put into the store, or found whole there. */
-	char (*stored)[SHA256_HEX];
-	size_t stored_count, stored_cap;
-	uint64_t loads;
-	struct seen *seen; /* by directory */
-};
 
 /* One file on its way through a load. */
 struct item {
@@ -67,26 +40,6 @@ struct load {
 	size_t owner_count;
 };
 
-/* A full or read-only disk takes the next start's safety net away, not this one's work. */
-static int open_store(struct loader *l, struct error *e)
-{
-	struct error local = { 0 };
-	int code;
-
-	/* Removed, or covered by a mount that came late: what is written there now nobody finds again. */
-	if (l->store && !store_is_current(l->store)) {
-		store_free(take_ptr(l->store));
-		l->stored_count = 0;
-	}
-	if (l->store || !l->options.state_dir)
-		return 0;
-	e = e ? e : &local;
-	code = store_open(l->options.state_dir, &l->store, e);
-	free(l->store_trouble);
-	l->store_trouble = code < 0 ? xstrdup(e->text) : NULL;
-	return code;
-}
-
 int loader_new(const struct loader_options *o, struct loader **ret, struct error *e)
 {
 	struct loader *l = xnew(struct loader);
@@ -94,7 +47,7 @@ int loader_new(const struct loader_options *o, struct loader **ret, struct error
 	(void)e;
 	l->options = *o;
 	l->seen = xcalloc(o->directories.n ? o->directories.n : 1, sizeof(*l->seen));
-	(void)open_store(l, NULL);
+	(void)loader_open_store(l, NULL);
 	*ret = l;
 	return 0;
 }
@@ -122,37 +75,6 @@ void generation_free(struct generation *g)
 	source_free(g->source);
 	arena_free(g->arena);
 	free(g);
-}
-
-/* --- what was good last ----------------------------------------------------- */
-
-static struct remembered *remembered_find(struct loader *l, const char *path)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (str_eq(l->v[i].path, path))
-			return &l->v[i];
-	return NULL;
-}
-
-static void remember(struct loader *l, const char *path, const char *text, size_t size)
-{
-	struct remembered *r = remembered_find(l, path);
-
-	if (!r) {
-		if (l->n == l->cap) {
-			l->cap = l->cap ? 2 * l->cap : 16;
-			l->v = xrealloc(l->v, l->cap * sizeof(*l->v));
-		}
-		r = &l->v[l->n++];
-		*r = (struct remembered){ .path = xstrdup(path) };
-	}
-	r->seen = l->loads;
-	if (r->text && r->size == size && !memcmp(r->text, text, size))
-		return;
-	free(r->text);
-	r->text = xcalloc(1, size + 1);
-	memcpy(r->text, text, size);
-	r->size = size;
 }
 
 /* What is kept of this path; a store that should have it and cannot give it is told. */
@@ -584,7 +506,7 @@ static bool same_object(const struct load *ld, const struct object_decl *a,
 	       (a->path[0] == '/' || ia->file->directory == ib->file->directory);
 }
 
-static bool source_is_faulty(const struct object_decl *o, const struct object_source *s)
+bool source_is_faulty(const struct object_decl *o, const struct object_source *s)
 {
 	return s->code < 0 || (o->sha256 && !str_eq(o->sha256, s->sha256));
 }
@@ -727,193 +649,4 @@ int generation_fetch(struct generation *g, const struct object_decl *decl, struc
 	return code < 0 ? code :
 			  error_set(e, -EAGAIN, "%s: changed since it was read; it is read again",
 				    path);
-}
-
-/* --- keeping -------------------------------------------------------------------------- */
-
-static bool is_stored(const struct loader *l, const char *sha256)
-{
-	for (size_t i = 0; i < l->stored_count; i++)
-		if (str_eq(l->stored[i], sha256))
-			return store_has_object(l->store, sha256);
-	return false;
-}
-
-static void stored_add(struct loader *l, const char *sha256)
-{
-	if (is_stored(l, sha256))
-		return;
-	if (l->stored_count == l->stored_cap) {
-		l->stored_cap = l->stored_cap ? 2 * l->stored_cap : 16;
-		l->stored = xrealloc(l->stored, l->stored_cap * sizeof(*l->stored));
-	}
-	memcpy(l->stored[l->stored_count++], sha256, SHA256_HEX);
-}
-
-/* What no entry refers to goes from the store. */
-static void stored_prune(struct loader *l, const struct desired *d)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->stored_count; i++) {
-		bool used = false;
-
-		for (size_t k = 0; k < d->object_count && !used; k++)
-			used = str_eq(d->objects[k].source->sha256, l->stored[i]);
-		if (used)
-			memmove(l->stored[n++], l->stored[i], SHA256_HEX);
-	}
-	l->stored_count = n;
-}
-
-/* An entry of the store in the making; blobs[i] is what objects.v[i] has for data, or empty. */
-struct keeping {
-	struct arena *a;
-	struct generation *g;
-	LIST(struct store_object) objects;
-	LIST(struct source_blob) blobs;
-	struct store_entry before; /* what is kept so far; path NULL: nothing, or not looked yet */
-};
-
-static void keep_object(struct keeping *k, const char *path, const char *sha256,
-			const struct source_blob *blob)
-{
-	struct store_object *o = LIST_ADD(k->a, &k->objects);
-
-	o->path = path;
-	memcpy(o->sha256, sha256, SHA256_HEX);
-	o->data = blob->data;
-	o->size = blob->size;
-	*LIST_ADD(k->a, &k->blobs) = *blob;
-}
-
-/* What was good at this path before is still the last that was. */
-static void carry_over(struct keeping *k, const char *file, const char *path)
-{
-	const struct store *s = k->g->loader->store;
-
-	if (!k->before.path && store_load(s, k->a, file, &k->before, NULL) < 0)
-		k->before = (struct store_entry){ 0 };
-	for (size_t i = 0; i < k->before.object_count; i++) {
-		const struct store_object *o = &k->before.objects[i];
-
-		if (str_eq(o->path, path) && store_has_object(s, o->sha256))
-			keep_object(k, path, o->sha256, &(struct source_blob){ 0 });
-	}
-}
-
-static void keep_object_of(struct keeping *k, const struct object_decl *o, const char *file)
-{
-	const char *sha256 = o->source->sha256;
-	struct source_blob blob = { 0 };
-
-	for (size_t i = 0; i < k->objects.n; i++)
-		if (str_eq(k->objects.v[i].path, o->path))
-			return;
-	if (source_is_faulty(o, o->source) ||
-	    (!is_stored(k->g->loader, sha256) && generation_fetch(k->g, o, &blob, NULL) < 0))
-		carry_over(k, file, o->path);
-	else
-		keep_object(k, o->path, sha256, &blob);
-}
-
-static int keep_file(struct generation *g, size_t file, const struct source_file *f,
-		     struct error *e)
-{
-	cleanup(arena_freep) struct arena *a = arena_new();
-	struct keeping k = { .a = a, .g = g };
-	const struct desired *d = &g->desired;
-	struct store_entry entry = { .path = f->path, .text = f->text, .size = f->size };
-	int code;
-
-	for (size_t i = 0; i < d->object_count; i++)
-		if (d->objects[i].file == file)
-			keep_object_of(&k, &d->objects[i], f->path);
-	entry.objects = k.objects.v;
-	entry.object_count = k.objects.n;
-	code = store_save(g->loader->store, &entry, e);
-	for (size_t i = 0; i < k.blobs.n; i++) {
-		if (code == 0 && k.blobs.v[i].data)
-			stored_add(g->loader, k.objects.v[i].sha256);
-		source_blob_done(&k.blobs.v[i]);
-	}
-	return code;
-}
-
-static bool is_in_force(const struct generation *g, size_t file)
-{
-	return g->desired.files[file].in_force == IN_FORCE_DECLARED;
-}
-
-static void remember_all(struct generation *g)
-{
-	struct loader *l = g->loader;
-	size_t n;
-	const struct source_file *files = source_files(g->source, &n);
-
-	if (g->settings_text)
-		remember(l, l->options.settings_path, g->settings_text, g->settings_size);
-	for (size_t i = 0; i < n; i++)
-		if (is_in_force(g, i))
-			remember(l, files[i].path, files[i].text, files[i].size);
-}
-
-/* One that cannot be kept is no reason not to keep the others; the first error is told. */
-static int save_all(struct generation *g, struct error *e)
-{
-	struct loader *l = g->loader;
-	struct store_entry settings = { .path = l->options.settings_path,
-					.text = g->settings_text,
-					.size = g->settings_size };
-	size_t n;
-	const struct source_file *files = source_files(g->source, &n);
-	int code = g->settings_text ? store_save(l->store, &settings, e) : 0;
-
-	for (size_t i = 0; i < n; i++) {
-		int r = is_in_force(g, i) ? keep_file(g, i, &files[i], code ? NULL : e) : 0;
-
-		code = code ? code : r;
-	}
-	return code;
-}
-
-/* Files that are gone are forgotten; those that are there but invalid are what this is for. */
-static int forget_others(struct generation *g, struct error *e)
-{
-	struct loader *l = g->loader;
-	struct string_list paths = { 0 };
-
-	paths.v = arena_calloc(g->arena, g->desired.file_count + 2, sizeof(*paths.v));
-	if (g->settings_text || g->trouble)
-		paths.v[paths.n++] = l->options.settings_path;
-	for (size_t i = 0; i < g->desired.file_count; i++)
-		if (g->desired.files[i].state != FILE_MASKED)
-			paths.v[paths.n++] = g->desired.files[i].path;
-	for (size_t i = l->n; i-- > 0;) {
-		if (l->v[i].seen == l->loads)
-			continue;
-		free(l->v[i].path);
-		free(l->v[i].text);
-		l->v[i] = l->v[--l->n];
-	}
-	stored_prune(l, &g->desired);
-	return l->store ? store_retain(l->store, &paths, e) : 0;
-}
-
-int generation_keep(struct generation *g, struct error *e)
-{
-	struct loader *l = g->loader;
-	struct error local = { 0 };
-	int code = open_store(l, e), r;
-
-	e = e ? e : &local;
-	remember_all(g);
-	if (l->store)
-		code = save_all(g, e);
-	if (g->unknown)
-		return code; /* what is not seen may be there */
-	r = forget_others(g, code < 0 ? NULL : e);
-	if (code < 0 && l->store && r == 0)
-		code = save_all(g, e); /* on a full disk that may have made room */
-	return code < 0 ? code : r;
 }
