@@ -24,7 +24,7 @@ break_file() { # NAME
 # As after a boot: nothing of ours in the kernel, state directory and run directory as they were.
 lose_everything() {
 	ip link set v0 xdp off
-	umount -l "$work/fs"
+	boot_kernel
 	mount -t bpf bpf "$work/fs"
 	chmod 711 "$work/fs"
 }

@@ -22,7 +22,7 @@ reboot() {
 	ip link del v0
 	ip link del v1
 	umount "$run/shares/s/maps"
-	umount -l "$work/fs"
+	boot_kernel
 	mount -t bpf bpf "$work/fs"
 	chmod 711 "$work/fs"
 	interface v0 p0
@@ -99,7 +99,7 @@ check "and it is made when it can be" until_true 10 ctl reload
 
 # A share under the run directory is a mount; the plain directory that it hid must not matter.
 reboot
-umount -l "$work/fs" # nothing is mounted there yet: the daemon does it
+umount "$work/fs" # nothing is mounted there yet: the daemon does it
 daemon_start
 check "no bpffs is mounted yet" converge
 equal "one is, now" bpf_fs "$(stat -f -c %T "$work/fs" | sed 's/bpf_fs\|UNKNOWN.*cafe4a11.*/bpf_fs/')"

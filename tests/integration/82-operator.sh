@@ -118,9 +118,9 @@ check "back" converge
 check "attached again" has_root v0
 
 daemon_stop
-mkdir "$bpffs/objects/foreign"
+mkdir "$bpffs/foreign"
 refuse 1 "purge without a daemon, but something is left" ctl purge --bpffs "$bpffs"
-rmdir "$bpffs/objects/foreign"
+rmdir "$bpffs/foreign"
 out=$(ctl purge --bpffs "$bpffs" 2>&1)
 matches "the directory that was looked at" "$bpffs is removed" "$out"
 check "is gone" test ! -e "$bpffs"

@@ -333,6 +333,24 @@ has_root() {
 	[ -n "$(root_of "$1")" ]
 }
 
+# boot_kernel: what a boot does to our programs and maps: nobody holds them any more. Of the file system
+# nothing is left either; what is attached must have been detached. The kernel lets go of pins only
+# after a grace period, and until then a daemon could find their programs by id.
+boot_kernel() {
+	local pin ids=()
+	for pin in "$bpffs"/objects/*/*/programs/* "$bpffs"/chains/*/dispatcher; do
+		[ ! -e "$pin" ] || ids+=("$(bpftool -j prog show pinned "$pin" | jq .id)")
+	done
+	umount -l "$work/fs"
+	for pin in "${ids[@]}"; do
+		until_true 20 program_is_gone "$pin" || bail "somebody holds program $pin"
+	done
+}
+
+program_is_gone() {
+	! bpftool prog show id "$1"
+}
+
 write() { # FILE: standard input becomes the file, by rename as editors and tools do
 	local tmp
 	tmp=$(dirname "$1")/.$(basename "$1").new
