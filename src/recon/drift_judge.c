@@ -119,10 +119,10 @@ static struct drift_cause judge_slot(const struct judge *j)
 
 	if (!member || !was(j, key, in_place_target(j->a, j->o, member, 0, NULL)))
 		return none;
+	/* Nobody can detach a link of freplace, so what its slot lacks is our pin. */
 	if (c->meta.mechanism == MECHANISM_LIBXDP)
-		return cause("LinkDetached",
-			     arena_printf(j->a,
-					  "the link of slot %u of its dispatcher was detached",
+		return cause("LinkPinRemoved",
+			     arena_printf(j->a, "the pin of the link of slot %u was removed",
 					  c->slot));
 	if (!now)
 		return cause("SlotChanged",
