@@ -457,6 +457,11 @@ void kern_fake_fail(struct kern_fake *k, size_t n, int code, enum failure_class 
 	k->fail_class = class;
 }
 
+void kern_fake_fail_no_more(struct kern_fake *k)
+{
+	k->fail_planned = false;
+}
+
 void kern_fake_crash(struct kern_fake *k, size_t n)
 {
 	k->crash_planned = true;

@@ -135,6 +135,7 @@ void kern_fake_set_traffic(struct kern_fake *k);
 void kern_fake_refuse_content(struct kern_fake *k, const char *sha256);
 /* The n-th operation from now (0: the next one) fails before it does anything. */
 void kern_fake_fail(struct kern_fake *k, size_t n, int code, enum failure_class class);
+void kern_fake_fail_no_more(struct kern_fake *k); /* there may have been no n-th operation */
 /* The process dies after the n-th step from now (0: before the first). */
 void kern_fake_crash(struct kern_fake *k, size_t n);
 bool kern_fake_has_crashed(const struct kern_fake *k);
