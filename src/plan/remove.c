@@ -489,18 +489,18 @@ static struct draft *sync_add(struct removal *r, const struct copier *to, const 
 static const struct observed_object *sync_source(struct removal *r, const struct copier *to,
 						 const struct meta_map *m)
 {
-	const struct observed *o = r->p->observed;
-	const struct observed_object *from =
-		m->from ? observed_find_object(o, to->meta->instance, m->from) : NULL;
-	const struct observed_object *own =
-		observed_find_object(o, to->meta->instance, to->version);
-	const struct observed_map *theirs = from ? observed_object_map(from, m->name) : NULL;
-	const struct observed_map *mine = own && !to->load ? observed_object_map(own, m->name) :
-							     NULL;
+	const struct observed_object *from = NULL, *own = NULL;
+	const struct observed_map *theirs, *mine = NULL;
 
-	if (!theirs || from == own || (mine && mine->id == theirs->id))
+	if (m->from)
+		from = observed_find_object(r->p->observed, to->meta->instance, m->from);
+	theirs = from ? observed_object_map(from, m->name) : NULL;
+	if (!theirs)
 		return NULL;
-	return from;
+	own = observed_find_object(r->p->observed, to->meta->instance, to->version);
+	if (own && !to->load)
+		mine = observed_object_map(own, m->name);
+	return from == own || (mine && mine->id == theirs->id) ? NULL : from;
 }
 
 /*
