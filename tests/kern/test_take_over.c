@@ -28,12 +28,32 @@ static uint64_t data_of(const char *version, const char *section)
 	return value_of(version, section, 0);
 }
 
+static struct op keep_op(const char *file, const char *const *programs, const char *const *maps)
+{
+	struct op op = load_version("v2", file, programs);
+
+	for (; *maps; maps++)
+		take(&op, *maps, MAP_KEEP);
+	return op;
+}
+
+static bool load_or_skip(const struct op *op, const char *what)
+{
+	struct op_result r = apply(op);
+
+	if (r.code == 0)
+		return true;
+	print_message("# this kernel has no %s: %s\n", what, r.error.text);
+	return false;
+}
+
 /* --- MAP_KEEP -------------------------------------------------------------------- */
 
 static const char *const kept_maps[] = {
 	".bss",
 	".data",
 	"array",
+	"cgroups",
 	"cpus",
 	"devices",
 	"devices_hash",
@@ -44,6 +64,7 @@ static const char *const kept_maps[] = {
 	"jumps",
 	"locked_array",
 	"locked_hash",
+	"locked_large",
 	"lpm",
 	"lru_hash",
 	"lru_per_cpu_lists",
@@ -55,9 +76,13 @@ static const char *const kept_maps[] = {
 	"percpu_odd",
 	"perf",
 	"queue",
+	"reuseport",
 	"ring",
+	"socket_storage",
 	"sockets",
+	"sockets_hash",
 	"stack",
+	"stacks",
 	"xsks",
 };
 
@@ -80,6 +105,25 @@ static void a_kept_map_is_the_same_map(void **state)
 		assert_int_equal(map_info("v2", kept_maps[i]).id, map_info("v1", kept_maps[i]).id);
 	assert_int_not_equal(map_info("v2", "filled_jumps").id, map_info("v1", "filled_jumps").id);
 	assert_int_equal(run("v2", "xdp_jump"), XDP_DROP);
+}
+
+static void maps_of_young_types_are_kept(void **state)
+{
+	static const char *const programs[] = { "xdp_bloom", NULL };
+	static const char *const maps[] = { "arena", "bloom", "task_storage", "user_ring", NULL };
+	struct op op = load_version("v1", "test_new_maps", programs);
+	cleanup(closep) int fd = -1;
+
+	(void)state;
+	if (!load_or_skip(&op, "maps of these types (Linux 6.9)"))
+		skip();
+	fd = map_fd("v1", "bloom");
+	MUST(bpf_map_update_elem(fd, NULL, &(uint32_t){ 4711 }, BPF_ANY));
+	op = keep_op("test_new_maps", programs, maps);
+	apply_fine(&op);
+	for (size_t i = 0; maps[i]; i++)
+		assert_int_equal(map_info("v2", maps[i]).id, map_info("v1", maps[i]).id);
+	assert_int_equal(run("v2", "xdp_bloom"), XDP_DROP);
 }
 
 static void both_versions_count_in_a_kept_map(void **state)
@@ -327,25 +371,6 @@ static void remove_first(void)
 	apply_fine(&remove);
 }
 
-static struct op keep_op(const char *file, const char *const *programs, const char *const *maps)
-{
-	struct op op = load_version("v2", file, programs);
-
-	for (; *maps; maps++)
-		take(&op, *maps, MAP_KEEP);
-	return op;
-}
-
-static bool load_or_skip(const struct op *op, const char *what)
-{
-	struct op_result r = apply(op);
-
-	if (r.code == 0)
-		return true;
-	print_message("# this kernel has no %s: %s\n", what, r.error.text);
-	return false;
-}
-
 static void a_timer_of_a_kept_map_goes_on(void **state)
 {
 	static const char *const programs[] = { "xdp_timer", NULL };
@@ -525,6 +550,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(a_kept_map_is_the_same_map),
+		FIXTURE_TEST(maps_of_young_types_are_kept),
 		FIXTURE_TEST(both_versions_count_in_a_kept_map),
 		FIXTURE_TEST(a_kept_map_of_maps_is_not_filled_again),
 		FIXTURE_TEST(a_map_of_maps_that_is_new_is_filled),
