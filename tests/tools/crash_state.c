@@ -36,8 +36,10 @@
 #define TCX_INGRESS 46 /* enum bpf_attach_type of Linux 6.6 */
 #define TCX_EGRESS  47
 
-/* In the metadata of an object: the one thing there that differs from run to run. */
-#define LOAD_TIME "loaded_ns="
+/* Of our metadata (model/meta.h): its header has the length, and one line of an object's differs from run to run. */
+#define META_MAGIC  "BPFSHARE"
+#define META_HEADER 16
+#define LOAD_TIME   "loaded_ns="
 
 enum kind { KIND_PROGRAM, KIND_MAP, KIND_LINK, KIND_COUNT };
 
@@ -265,31 +267,52 @@ static void show_slots(const struct pin *p, uint32_t count)
 			line("slot %u of %s: %s", i, p->path, name_of(KIND_PROGRAM, id));
 }
 
+/* Leaves the one line out; returns how many bytes remain. */
+static size_t without_load_time(unsigned char *value, size_t n)
+{
+	unsigned char *line = memmem(value, n, LOAD_TIME, strlen(LOAD_TIME));
+	unsigned char *end = line ? memchr(line, '\n', n - (size_t)(line - value)) : NULL;
+
+	if (!end)
+		return n;
+	memmove(line, end, n - (size_t)(end - value));
+	return n - (size_t)(end - line);
+}
+
+/* Frozen arrays of one value: variables of the object file, and our metadata, whose length varies with its times. */
+static void show_constant(const struct pin *p, const struct bpf_map_info *info)
+{
+	unsigned char *value = must(calloc(1, info->value_size));
+	size_t n = info->value_size, skipped = 0;
+	uint32_t key = 0;
+
+	if (bpf_map_lookup_elem(p->fd, &key, value) < 0)
+		n = 0;
+	if (n > META_HEADER && !memcmp(value, META_MAGIC, strlen(META_MAGIC))) {
+		n = without_load_time(value, n);
+		skipped = META_HEADER;
+	}
+	line("map %s is %s: holds %016llx", p->path, pinned_name(KIND_MAP, p->id),
+	     (unsigned long long)checksum(value + skipped, n - skipped));
+	free(value);
+}
+
 static void show_map(const struct pin *p)
 {
 	struct bpf_map_info info = { 0 };
-	uint32_t size = sizeof(info), key = 0;
-	unsigned char *value;
+	uint32_t size = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(p->fd, &info, &size) < 0)
 		return;
+	if (info.type == BPF_MAP_TYPE_ARRAY && (info.map_flags & BPF_F_RDONLY_PROG)) {
+		show_constant(p, &info);
+		return;
+	}
 	line("map %s is %s: type %u key %u value %u entries %u flags 0x%x", p->path,
 	     pinned_name(KIND_MAP, p->id), info.type, info.key_size, info.value_size,
 	     info.max_entries, info.map_flags);
 	if (info.type == BPF_MAP_TYPE_PROG_ARRAY)
 		show_slots(p, info.max_entries);
-	if (info.type != BPF_MAP_TYPE_ARRAY || !(info.map_flags & BPF_F_RDONLY_PROG))
-		return;
-	value = must(calloc(1, info.value_size));
-	if (bpf_map_lookup_elem(p->fd, &key, value) == 0) {
-		char *time = memmem(value, info.value_size, LOAD_TIME, strlen(LOAD_TIME));
-
-		for (; time && *time != '\n' && time < (char *)value + info.value_size; time++)
-			*time = '#';
-		line("map %s holds %016llx", p->path,
-		     (unsigned long long)checksum(value, info.value_size));
-	}
-	free(value);
 }
 
 static void show_link(const struct pin *p)
