@@ -60,8 +60,6 @@ static void remember(struct loader *l, const char *path, const char *text, size_
 	r->size = size;
 }
 
-/* --- keeping -------------------------------------------------------------------------- */
-
 static bool is_stored(const struct loader *l, const char *sha256)
 {
 	for (size_t i = 0; i < l->stored_count; i++)
@@ -97,10 +95,67 @@ static void stored_prune(struct loader *l, const struct desired *d)
 	l->stored_count = n;
 }
 
+/* --- what the kernel refuses --------------------------------------------------------- */
+
+const struct refused *refused_find(const struct loader *l, const char *object, const char *sha256)
+{
+	for (size_t i = 0; i < l->refused_count; i++)
+		if (str_eq(l->refused[i].object, object) && str_eq(l->refused[i].sha256, sha256))
+			return &l->refused[i];
+	return NULL;
+}
+
+void loader_forgive(struct loader *l)
+{
+	for (size_t i = 0; i < l->refused_count; i++) {
+		free(l->refused[i].object);
+		free(l->refused[i].reason);
+		free(l->refused[i].message);
+	}
+	free(take_ptr(l->refused));
+	l->refused_count = 0;
+}
+
+static bool other_is_kept(const struct loader *l, const char *file, const struct object_decl *o)
+{
+	cleanup(arena_freep) struct arena *a = arena_new();
+	struct store_entry entry;
+
+	if (!l->store || store_load(l->store, a, file, &entry, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < entry.object_count; i++)
+		if (str_eq(entry.objects[i].path, o->path) &&
+		    !str_eq(entry.objects[i].sha256, o->source->sha256) &&
+		    store_has_object(l->store, entry.objects[i].sha256))
+			return true;
+	return false;
+}
+
+bool loader_refuse(struct generation *g, const struct object_decl *o, const char *reason,
+		   const char *message)
+{
+	struct loader *l = g->loader;
+	struct refused *f;
+
+	if (refused_find(l, o->name, o->source->sha256) ||
+	    !other_is_kept(l, g->desired.files[o->file].path, o))
+		return false;
+	l->refused = xrealloc(l->refused, (l->refused_count + 1) * sizeof(*l->refused));
+	f = &l->refused[l->refused_count++];
+	*f = (struct refused){ .object = xstrdup(o->name),
+			       .reason = xstrdup(reason),
+			       .message = xstrdup(message) };
+	memcpy(f->sha256, o->source->sha256, sizeof(f->sha256));
+	return true;
+}
+
+/* --- keeping -------------------------------------------------------------------------- */
+
 /* An entry of the store in the making; blobs[i] is what objects.v[i] has for data, or empty. */
 struct keeping {
 	struct arena *a;
 	struct generation *g;
+	const struct string_list *refused; /* as of generation_keep() */
 	LIST(struct store_object) objects;
 	LIST(struct source_blob) blobs;
 	struct store_entry before; /* what is kept so far; path NULL: nothing, or not looked yet */
@@ -118,10 +173,11 @@ static void keep_object(struct keeping *k, const char *path, const char *sha256,
 	*LIST_ADD(k->a, &k->blobs) = *blob;
 }
 
-/* What was good at this path before is still the last that was. */
-static void carry_over(struct keeping *k, const char *file, const char *path)
+/* What was good at this path before is still the last that was. False: nothing was. */
+static bool carry_over(struct keeping *k, const char *file, const char *path)
 {
 	const struct store *s = k->g->loader->store;
+	size_t before = k->objects.n;
 
 	if (!k->before.path && store_load(s, k->a, file, &k->before, NULL) < 0)
 		k->before = (struct store_entry){ 0 };
@@ -131,6 +187,15 @@ static void carry_over(struct keeping *k, const char *file, const char *path)
 		if (str_eq(o->path, path) && store_has_object(s, o->sha256))
 			keep_object(k, path, o->sha256, &(struct source_blob){ 0 });
 	}
+	return k->objects.n > before;
+}
+
+static bool is_refused(const struct keeping *k, const char *object)
+{
+	for (size_t i = 0; i < k->refused->n; i++)
+		if (str_eq(k->refused->v[i], object))
+			return true;
+	return false;
 }
 
 static void keep_object_of(struct keeping *k, const struct object_decl *o, const char *file)
@@ -141,18 +206,23 @@ static void keep_object_of(struct keeping *k, const struct object_decl *o, const
 	for (size_t i = 0; i < k->objects.n; i++)
 		if (str_eq(k->objects.v[i].path, o->path))
 			return;
+	/* Better than none, which is what there is before the first that is good. */
+	if (is_refused(k, o->name) && carry_over(k, file, o->path))
+		return;
 	if (source_is_faulty(o, o->source) ||
 	    (!is_stored(k->g->loader, sha256) && generation_fetch(k->g, o, &blob, NULL) < 0))
-		carry_over(k, file, o->path);
+		(void)carry_over(k, file, o->path);
 	else
 		keep_object(k, o->path, sha256, &blob);
 }
 
-static int keep_file(struct generation *g, size_t file, const struct source_file *f,
+static int keep_file(struct generation *g, size_t file, const struct string_list *refused,
 		     struct error *e)
 {
 	cleanup(arena_freep) struct arena *a = arena_new();
-	struct keeping k = { .a = a, .g = g };
+	struct keeping k = { .a = a, .g = g, .refused = refused };
+	size_t n;
+	const struct source_file *f = &source_files(g->source, &n)[file];
 	const struct desired *d = &g->desired;
 	struct store_entry entry = { .path = f->path, .text = f->text, .size = f->size };
 	int code;
@@ -190,18 +260,16 @@ static void remember_all(struct generation *g)
 }
 
 /* One that cannot be kept is no reason not to keep the others; the first error is told. */
-static int save_all(struct generation *g, struct error *e)
+static int save_all(struct generation *g, const struct string_list *refused, struct error *e)
 {
 	struct loader *l = g->loader;
 	struct store_entry settings = { .path = l->options.settings_path,
 					.text = g->settings_text,
 					.size = g->settings_size };
-	size_t n;
-	const struct source_file *files = source_files(g->source, &n);
 	int code = g->settings_text ? store_save(l->store, &settings, e) : 0;
 
-	for (size_t i = 0; i < n; i++) {
-		int r = is_in_force(g, i) ? keep_file(g, i, &files[i], code ? NULL : e) : 0;
+	for (size_t i = 0; i < g->desired.file_count; i++) {
+		int r = is_in_force(g, i) ? keep_file(g, i, refused, code ? NULL : e) : 0;
 
 		code = code ? code : r;
 	}
@@ -231,7 +299,7 @@ static int forget_others(struct generation *g, struct error *e)
 	return l->store ? store_retain(l->store, &paths, e) : 0;
 }
 
-int generation_keep(struct generation *g, struct error *e)
+int generation_keep(struct generation *g, const struct string_list *refused, struct error *e)
 {
 	struct loader *l = g->loader;
 	struct error local = { 0 };
@@ -240,11 +308,11 @@ int generation_keep(struct generation *g, struct error *e)
 	e = e ? e : &local;
 	remember_all(g);
 	if (l->store)
-		code = save_all(g, e);
+		code = save_all(g, refused, e);
 	if (g->unknown)
 		return code; /* what is not seen may be there */
 	r = forget_others(g, code < 0 ? NULL : e);
 	if (code < 0 && l->store && r == 0)
-		code = save_all(g, e); /* on a full disk that may have made room */
+		code = save_all(g, refused, e); /* on a full disk that may have made room */
 	return code < 0 ? code : r;
 }

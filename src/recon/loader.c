@@ -61,6 +61,7 @@ void loader_free(struct loader *l)
 		free(l->v[i].text);
 	}
 	free(l->v);
+	loader_forgive(l);
 	free(l->seen);
 	free(l->stored);
 	free(l->store_trouble);
@@ -511,6 +512,24 @@ bool source_is_faulty(const struct object_decl *o, const struct object_source *s
 	return s->code < 0 || (o->sha256 && !str_eq(o->sha256, s->sha256));
 }
 
+/* The same for a file with which nothing is wrong but that the kernel does not take it for this object. */
+static struct object_source *judge_refused(struct load *ld, const struct object_decl *o,
+					   struct object_source *s)
+{
+	const struct refused *f = refused_find(ld->loader, o->name, s->sha256);
+	const struct object_source *good = f ? read_last_good(ld, o, s->path) : NULL;
+
+	if (!good || str_eq(good->sha256, s->sha256))
+		return s;
+	s = arena_dup(ld->a, s, sizeof(*s));
+	s->code = -ENOEXEC;
+	s->reason = arena_strdup(ld->a, f->reason);
+	s->message = arena_strdup(ld->a, f->message);
+	s->elf = NULL;
+	s->last_good = good;
+	return s;
+}
+
 static void read_objects(struct load *ld)
 {
 	struct desired *d = &ld->g->desired;
@@ -526,7 +545,7 @@ static void read_objects(struct load *ld)
 			read[i] = read_object(ld, o);
 		if (source_is_faulty(o, read[i]) && !read[i]->last_good)
 			read[i]->last_good = read_last_good(ld, o, read[i]->path);
-		o->source = read[i];
+		o->source = judge_refused(ld, o, read[i]);
 	}
 }
 

@@ -60,6 +60,15 @@ int generation_fetch(struct generation *g, const struct object_decl *decl, struc
 /*
  * Stores what is valid in g as last good and forgets files that are gone, unless a directory could not be
  * read. On an error (a store that cannot be opened or written) this process still remembers all of it, and
- * what was stored before stays; the next call tries again.
+ * what was stored before stays; the next call tries again. refused: names of objects whose files the kernel
+ * does not take, so that what is kept of them is still the last that was good.
  */
-int generation_keep(struct generation *g, struct error *e);
+int generation_keep(struct generation *g, const struct string_list *refused, struct error *e);
+
+/*
+ * The kernel does not take what the object's file (declared in g) has by now. True: an earlier content is
+ * kept, and from the next load on that is what is wanted, until the file changes or loader_forgive().
+ */
+bool loader_refuse(struct generation *g, const struct object_decl *o, const char *reason,
+		   const char *message);
+void loader_forgive(struct loader *l);

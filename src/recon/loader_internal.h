@@ -19,6 +19,12 @@ struct seen {
 	dev_t device; /* and on this file system */
 };
 
+/* What the kernel did not take for an object. */
+struct refused {
+	char *object, *reason, *message;
+	char sha256[SHA256_HEX];
+};
+
 struct loader {
 	struct loader_options options;
 	struct store *store; /* NULL: none is wanted, or it cannot be opened */
@@ -28,6 +34,8 @@ struct loader {
 	/* Object files that this process has put into the store, or found whole there. */
 	char (*stored)[SHA256_HEX];
 	size_t stored_count, stored_cap;
+	struct refused *refused;
+	size_t refused_count;
 	uint64_t loads;
 	struct seen *seen; /* by directory */
 };
@@ -35,6 +43,8 @@ struct loader {
 int loader_open_store(struct loader *l, struct error *e);
 /* What the file said last while it was valid, in this process; NULL: nothing. */
 struct remembered *remembered_find(struct loader *l, const char *path);
+
+const struct refused *refused_find(const struct loader *l, const char *object, const char *sha256);
 
 /* The content is not what the declaration asks for, or there is none. */
 bool source_is_faulty(const struct object_decl *o, const struct object_source *s);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "plan/reason.h"
@@ -48,7 +49,9 @@ struct recon {
 	char told[65]; /* token of what waits, as the last event about it had it */
 	bool confirmation_done;
 	char *files_trouble, *kernel_trouble, *layout_trouble, *store_trouble; /* NULL: none */
-	bool files_dirty; /* until they could be read */
+	char refused[SHA256_HEX]; /* hash of the objects that were refused when all was kept last */
+	bool keep_due;            /* what was read is to be kept, once it was tried */
+	bool files_dirty;         /* until they could be read */
 	bool suspended;
 	uint64_t resume_ns, next_ns, passes, operations;
 };
@@ -187,10 +190,10 @@ static void log_diags(const struct generation *g)
 }
 
 /* A store out of order is no fault of the configuration: it is told once, and tried again. */
-static void keep(struct recon *r, struct generation *g)
+static void keep(struct recon *r, const struct string_list *refused)
 {
 	struct error e = { 0 };
-	const char *text = generation_keep(g, &e) < 0 ? e.text : NULL;
+	const char *text = generation_keep(r->generation, refused, &e) < 0 ? e.text : NULL;
 
 	if (text && !str_eq(r->store_trouble, text)) {
 		log_warning("last good configuration is kept in memory only: %s", text);
@@ -221,8 +224,7 @@ static void adopt(struct recon *r, struct generation *g)
 				g->desired.file_count, g->desired.object_count,
 				g->desired.share_count, g->diags.errors);
 	}
-	if (changed || r->store_trouble)
-		keep(r, g);
+	r->keep_due |= changed || r->store_trouble;
 	if (r->retired) {
 		generation_free(r->generation); /* no round came through since it was read */
 	} else {
@@ -517,6 +519,88 @@ static int rounds(struct recon *r, uint64_t now_ns, bool purge, struct error *e)
 	return 0;
 }
 
+/* --- what the kernel thinks of it ------------------------------------------------ */
+
+/* "fwd" and "fwd@eth0" are of object "fwd". */
+static bool is_instance_of(const char *name, const char *object)
+{
+	size_t n = strlen(object);
+
+	return str_starts(name, object) && (!name[n] || name[n] == '@');
+}
+
+/* The failure of an attempt to load the file as it is now, for any instance of the object. */
+static const struct failure *find_refusal(const struct object_decl *o, const struct failure *f,
+					  size_t n)
+{
+	for (size_t i = 0; i < n && !o->present && !o->fault_reason; i++)
+		if (f[i].class == FAILURE_KERNEL && str_starts(f[i].subject, "object ") &&
+		    is_instance_of(f[i].subject + strlen("object "), o->name))
+			return &f[i];
+	return NULL;
+}
+
+/* After a boot, or where all pins were lost: nothing of an instance is left to stay in force. */
+static bool nothing_serves(const struct status *st, const char *object)
+{
+	for (size_t i = 0; i < st->object_count; i++)
+		if (st->objects[i].in_force == IN_FORCE_NONE &&
+		    is_instance_of(st->objects[i].name, object))
+			return true;
+	return false;
+}
+
+/*
+ * Keeps what was read, now that it is known what of it is good. True: of an object that was refused something
+ * earlier is kept and nothing serves, so what is wanted has changed.
+ */
+static bool judge_loads(struct recon *r, uint64_t now_ns)
+{
+	cleanup(arena_freep) struct arena *a = arena_new();
+	const struct desired *d = &r->generation->desired;
+	struct hasher *h = hasher_new();
+	LIST(const char *) refused = { 0 };
+	char hash[SHA256_HEX];
+	bool changed = false;
+	size_t n;
+	struct failure *failures = retry_failures(r->retry, a, now_ns, &n);
+
+	for (size_t i = 0; i < d->object_count; i++) {
+		if (!find_refusal(&d->objects[i], failures, n))
+			continue;
+		*LIST_ADD(a, &refused) = d->objects[i].name;
+		hasher_add_field(h, d->objects[i].name);
+	}
+	hasher_finish(h, hash);
+	if (r->keep_due || !str_eq(r->refused, hash)) {
+		keep(r, &(struct string_list){ .v = refused.v, .n = refused.n });
+		memcpy(r->refused, hash, sizeof(hash));
+		r->keep_due = false;
+	}
+	for (size_t i = 0; i < d->object_count && refused.n; i++) {
+		const struct object_decl *o = &d->objects[i];
+		const struct failure *f = find_refusal(o, failures, n);
+
+		if (f && nothing_serves(r->plan->status, o->name))
+			changed |= loader_refuse(r->generation, o, f->reason, f->message);
+	}
+	return changed;
+}
+
+static int rounds_and_judge(struct recon *r, uint64_t now_ns, struct error *e)
+{
+	int code = rounds(r, now_ns, false, e);
+
+	if (code < 0 || !judge_loads(r, now_ns))
+		return code;
+	code = load_files(r, e);
+	if (code == 0)
+		code = rounds(r, now_ns, false, e);
+	if (code == 0)
+		(void)judge_loads(r, now_ns);
+	return code;
+}
+
 /* --- the door ------------------------------------------------------------- */
 
 static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge, struct error *e)
@@ -527,6 +611,8 @@ static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge,
 		recon_resume(r);
 	if (dirty & RECON_DIRTY_RETRY) {
 		retry_clear(r->retry);
+		loader_forgive(r->options.loader);
+		r->files_dirty = true;
 		drift_forgive(r->drift);
 	}
 	if (dirty & RECON_DIRTY_FOREIGN)
@@ -536,7 +622,7 @@ static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge,
 	if (r->files_dirty)
 		code = load_files(r, e);
 	if (r->generation) /* what was read before stays in force while the files cannot be read */
-		code = rounds(r, now_ns, purge, e);
+		code = purge ? rounds(r, now_ns, true, e) : rounds_and_judge(r, now_ns, e);
 	if (r->files_dirty)
 		due_by(r, now_ns + STUCK_NS);
 	if (code < 0) {

@@ -582,11 +582,13 @@ static void assert_object(struct fixture *f, enum state state, enum in_force in_
 
 	assert_int_equal(o->condition.state, state);
 	assert_int_equal(o->in_force, in_force);
-	if (reason)
+	if (reason && *reason)
 		assert_string_equal(o->condition.reason, reason);
 	else
-		assert_null(o->condition.reason);
+		assert_int_equal(!reason, !o->condition.reason);
 }
+
+#define ANY_REASON ""
 
 /* While its YAML is fine: over changes, restarts and boots, what was good last is what is loaded. */
 static void an_object_file_at_fault_keeps_its_last_good_version(void **state)
@@ -729,6 +731,62 @@ static void a_kept_object_that_was_removed_is_kept_again(void **state)
 	reboot(f);
 	pass(f, FILES);
 	assert_true(runs(f, "eth0", "a/") && runs(f, "eth1", "b/"));
+}
+
+/* The same program, built anew: other bytes. */
+static void install_other(struct fixture *f)
+{
+	FILE *file;
+
+	copy_object(f, "test_trace.bpf.o");
+	file = fopen(at(f, "d/test_trace.bpf.o"), "ae");
+	assert_non_null(file);
+	assert_int_equal(fputc('\n', file), '\n');
+	assert_int_equal(fclose(file), 0);
+}
+
+/* An upgrade that the kernel refuses is not what a boot finds: the program before it is. */
+static void what_the_kernel_refuses_is_not_the_last_good(void **state)
+{
+	struct fixture *f = *state;
+	const char *before, *refused;
+
+	pass(f, FILES);
+	before = ours(f);
+	install_other(f);
+	blind(f, 0, 1); /* its hash is wanted first */
+	(void)run(f, FILES);
+	refused = arena_strdup(f->a, recon_generation(f->recon)->desired.objects[0].source->sha256);
+	kern_fake_refuse_content(f->kernel, refused);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, ANY_REASON);
+	restart(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	for (size_t i = 0; i < 2; i++) {
+		reboot(f);
+		kern_fake_refuse_content(f->kernel, refused);
+		pass(f, FILES);
+		assert_string_equal(ours(f), before);
+		assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, ANY_REASON);
+		assert_has(recon_status(f->recon)->objects[0].condition.message,
+			   "its last good version stays in force");
+		assert_false(converged(f));
+	}
+	pass(f, FILES);
+	pass(f, KERNEL | RECON_DIRTY_RETRY); /* tried again; what runs stays */
+	assert_string_equal(ours(f), before);
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, ANY_REASON);
+	write_text(f, "d/b.yaml", ON("b", "eth1")); /* the first that names it has nothing else */
+	pass(f, FILES);
+	assert_true(runs(f, "eth0", "a/"));
+	assert_false(runs(f, "eth1", "b/"));
+	assert_return_code(unlink(at(f, "d/b.yaml")), errno);
+	copy_object(f, "test_trace.bpf.o");
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_object(f, STATE_READY, IN_FORCE_DECLARED, NULL);
 }
 
 static void damage_all(struct fixture *f, const char *directory)
@@ -1269,6 +1327,7 @@ int main(void)
 		TEST(an_object_file_at_fault_keeps_its_last_good_version),
 		TEST(a_last_good_object_that_lacks_a_program_is_not_used),
 		TEST(other_content_than_declared_is_not_used),
+		TEST(what_the_kernel_refuses_is_not_the_last_good),
 		TEST(a_file_that_moves_is_kept_where_it_is),
 		TEST(a_store_that_was_removed_is_made_again),
 		TEST(a_kept_object_that_was_removed_is_kept_again),
