@@ -40,8 +40,15 @@ struct block {
 	max_align_t data[];
 };
 
+struct ending {
+	struct ending *next;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct arena {
 	struct block *newest;
+	struct ending *endings;
 	size_t block_size;
 };
 
@@ -67,6 +74,8 @@ void arena_free(struct arena *a)
 {
 	struct block *b = a ? a->newest : NULL;
 
+	for (struct ending *e = a ? a->endings : NULL; e; e = e->next)
+		e->fn(e->arg);
 	while (b) {
 		struct block *next = b->next;
 
@@ -119,6 +128,14 @@ void *arena_alloc(struct arena *a, size_t size)
 		a->newest = b;
 	}
 	return carve(b, size);
+}
+
+void arena_at_end(struct arena *a, void (*fn)(void *arg), void *arg)
+{
+	struct ending *e = arena_new_of(a, struct ending);
+
+	*e = (struct ending){ a->endings, fn, arg };
+	a->endings = e;
 }
 
 void *arena_calloc(struct arena *a, size_t count, size_t size)

@@ -18,6 +18,9 @@ struct arena *
 arena_new_small(void); /* for what is small and there many times: grows by half a KiB, not by 16 */
 void arena_free(struct arena *a); /* NULL is fine */
 
+/* Has fn called with arg when the arena is freed: for what it only borrows. */
+void arena_at_end(struct arena *a, void (*fn)(void *arg), void *arg);
+
 static inline void arena_freep(struct arena **a)
 {
 	arena_free(*a);

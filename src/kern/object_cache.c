@@ -26,9 +26,9 @@ enum { DIR_VERSION, DIR_PROGRAMS, DIR_MAPS, DIR_EXTENSIONS, DIR_COUNT };
 struct version {
 	const char *paths[DIR_COUNT]; /* relative to objects/ */
 	struct stamp stamps[DIR_COUNT];
-	const void *meta;
+	const void *meta; /* as read */
 	size_t meta_size;
-	struct observed_object object; /* but its names and metadata, which are decoded each time */
+	struct observed_object object;
 };
 
 struct object_record {
@@ -40,6 +40,7 @@ struct object_record {
 	size_t count;
 	bool settled; /* nothing changed in the tick in which it was read */
 	bool kept;    /* else it was not worth it */
+	size_t references;
 };
 
 struct record_list {
@@ -55,21 +56,23 @@ struct object_scan {
 	struct object_cache *cache;
 	int root;
 	size_t next; /* of the cache's list, whose records go into this one or to their end */
-	struct record_list list;
+	struct record_list list, borrowed;
+	struct arena *a;
 	struct timespec now;
 	bool counting;
 };
 
-static void record_free(struct object_record *r)
+/* The cache has one reference, and each observation that was told of it another. */
+static void record_release(struct object_record *r)
 {
-	if (r)
+	if (r && --r->references == 0)
 		arena_free(r->a); /* which it is in */
 }
 
 static void list_free(struct record_list *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		record_free(l->v[i]);
+		record_release(l->v[i]);
 	free(l->v);
 }
 
@@ -160,63 +163,35 @@ static void count_runs(struct observed_program *p, size_t n)
 		(void)counters_read_runs(p[i].id, &p[i].run_count, &p[i].run_ns);
 }
 
-static struct observed_program *copy_programs(struct arena *a, const struct observed_program *p,
-					      size_t n)
+/* What is told lasts as long as the arena that it is told in, whatever becomes of the cache. */
+static void borrow(struct object_scan *s, struct object_record *r)
 {
-	struct observed_program *copy = arena_dup(a, p, n * sizeof(*p));
-
-	for (size_t i = 0; i < n; i++) {
-		copy[i].name = arena_strdup(a, p[i].name);
-		copy[i].maps = arena_dup(a, p[i].maps, p[i].map_count * sizeof(*p[i].maps));
-	}
-	return copy;
+	r->references++;
+	list_add(&s->borrowed, r);
 }
 
-static struct observed_map *copy_maps(struct arena *a, const struct observed_map *m, size_t n)
+static void give_back(void *arg)
 {
-	struct observed_map *copy = arena_dup(a, m, n * sizeof(*m));
+	struct record_list *borrowed = arg;
 
-	for (size_t i = 0; i < n; i++)
-		copy[i].name = arena_strdup(a, m[i].name);
-	return copy;
+	list_free(borrowed);
+	free(borrowed);
 }
 
-static struct observed_object copy_object(struct arena *a, const struct observed_object *o)
-{
-	struct observed_object copy = *o;
-
-	copy.foreign.v = arena_calloc(a, o->foreign.n, sizeof(*copy.foreign.v));
-	for (size_t i = 0; i < o->foreign.n; i++)
-		copy.foreign.v[i] = arena_strdup(a, o->foreign.v[i]);
-	copy.instance = arena_strdup(a, o->instance);
-	copy.version = arena_strdup(a, o->version);
-	copy.programs = copy_programs(a, o->programs, o->program_count);
-	copy.extensions = copy_programs(a, o->extensions, o->extension_count);
-	copy.maps = copy_maps(a, o->maps, o->map_count);
-	return copy;
-}
-
-/* False: metadata that was understood once is not any more, which cannot be. */
-static bool restore(struct object_scan *s, struct arena *a, struct version *v,
-		    struct observed_object *ret)
-{
-	if (s->counting) {
-		count_runs(v->object.programs, v->object.program_count);
-		count_runs(v->object.extensions, v->object.extension_count);
-	}
-	*ret = copy_object(a, &v->object);
-	return meta_object_decode(a, v->meta, v->meta_size, &ret->meta, NULL) == 0;
-}
-
-static bool restore_all(struct object_scan *s, struct arena *a, struct object_record *r,
-			struct object_versions *ret)
+static void restore(struct object_scan *s, struct object_record *r, struct object_versions *ret)
 {
 	ret->n = r->count;
-	ret->v = arena_calloc(a, ret->n, sizeof(*ret->v));
-	for (size_t i = 0; i < ret->n; i++)
-		if (!restore(s, a, &r->versions[i], &ret->v[i]))
-			return false;
-	return true;
+	ret->v = arena_calloc(s->a, ret->n, sizeof(*ret->v));
+	for (size_t i = 0; i < ret->n; i++) {
+		struct observed_object *o = &r->versions[i].object;
+
+		if (s->counting) {
+			count_runs(o->programs, o->program_count);
+			count_runs(o->extensions, o->extension_count);
+		}
+		ret->v[i] = *o;
+	}
+	borrow(s, r);
 }
 
 /* The record of this name, taken out of the cache's list; those before it are of nobody any more. */
@@ -233,21 +208,21 @@ static struct object_record *take_record(struct object_scan *s, const char *name
 		l->v[s->next++] = NULL;
 		if (order == 0)
 			return r;
-		record_free(r);
+		record_release(r);
 	}
 	return NULL;
 }
 
-bool object_scan_find(struct object_scan *s, struct arena *a, const char *name,
-		      struct object_versions *ret)
+bool object_scan_find(struct object_scan *s, const char *name, struct object_versions *ret)
 {
 	struct object_record *r = take_record(s, name);
 
-	if (r && record_is_unchanged(s->root, r) && restore_all(s, a, r, ret)) {
+	if (r && record_is_unchanged(s->root, r)) {
+		restore(s, r, ret);
 		list_add(&s->list, r);
 		return true;
 	}
-	record_free(r);
+	record_release(r);
 	return false;
 }
 
@@ -271,6 +246,7 @@ struct object_record *object_record_new(struct object_scan *s, const char *name)
 	r->a = a;
 	r->name = arena_strdup(a, name);
 	r->settled = true;
+	r->references = 1;
 	r->stamp = stamp_take(r, name);
 	list_add(&s->list, r);
 	return r;
@@ -303,6 +279,45 @@ void object_record_meta(struct object_record *r, const void *data, size_t size)
 	v->meta_size = size;
 }
 
+static struct observed_program *copy_programs(struct arena *a, const struct observed_program *p,
+					      size_t n)
+{
+	struct observed_program *copy = arena_dup(a, p, n * sizeof(*p));
+
+	for (size_t i = 0; i < n; i++) {
+		copy[i].name = arena_strdup(a, p[i].name);
+		copy[i].maps = arena_dup(a, p[i].maps, p[i].map_count * sizeof(*p[i].maps));
+	}
+	return copy;
+}
+
+static struct observed_map *copy_maps(struct arena *a, const struct observed_map *m, size_t n)
+{
+	struct observed_map *copy = arena_dup(a, m, n * sizeof(*m));
+
+	for (size_t i = 0; i < n; i++)
+		copy[i].name = arena_strdup(a, m[i].name);
+	return copy;
+}
+
+/* False: metadata that was understood is not any more, which cannot be. */
+static bool copy_object(struct arena *a, const struct observed_object *o, struct version *ret)
+{
+	struct observed_object copy = *o;
+
+	copy.foreign.v = arena_calloc(a, o->foreign.n, sizeof(*copy.foreign.v));
+	for (size_t i = 0; i < o->foreign.n; i++)
+		copy.foreign.v[i] = arena_strdup(a, o->foreign.v[i]);
+	copy.instance = arena_strdup(a, o->instance);
+	copy.version = arena_strdup(a, o->version);
+	copy.programs = copy_programs(a, o->programs, o->program_count);
+	copy.extensions = copy_programs(a, o->extensions, o->extension_count);
+	copy.maps = copy_maps(a, o->maps, o->map_count);
+	copy.meta = (struct meta_object){ 0 };
+	ret->object = copy;
+	return meta_object_decode(a, ret->meta, ret->meta_size, &ret->object.meta, NULL) == 0;
+}
+
 void object_record_keep(struct object_record *r, const struct observed_object *v, size_t n)
 {
 	if (!r->stamp.inode || n != r->count)
@@ -310,19 +325,20 @@ void object_record_keep(struct object_record *r, const struct observed_object *v
 	for (size_t i = 0; i < n; i++) {
 		if (!v[i].complete || v[i].lost_count || !r->versions[i].meta)
 			return;
-		r->versions[i].object = copy_object(r->a, &v[i]);
-		r->versions[i].object.meta = (struct meta_object){ 0 };
+		if (!copy_object(r->a, &v[i], &r->versions[i]))
+			return;
 	}
 	r->kept = true;
 }
 
 /* --- a scan ----------------------------------------------------------------------- */
 
-struct object_scan *object_scan_begin(struct object_cache *k, const char *root)
+struct object_scan *object_scan_begin(struct object_cache *k, struct arena *a, const char *root)
 {
 	struct object_scan *s = xnew(struct object_scan);
 
 	s->cache = k;
+	s->a = a;
 	s->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	s->counting = kernel_counts_runs();
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &s->now);
@@ -331,13 +347,16 @@ struct object_scan *object_scan_begin(struct object_cache *k, const char *root)
 
 void object_scan_end(struct object_scan *s)
 {
-	struct record_list kept = { 0 };
+	struct record_list kept = { 0 }, *borrowed = xnew(struct record_list);
+
+	*borrowed = s->borrowed;
+	arena_at_end(s->a, give_back, borrowed);
 
 	for (size_t i = 0; i < s->list.n; i++) {
 		if (s->list.v[i]->kept)
 			list_add(&kept, s->list.v[i]);
 		else
-			record_free(s->list.v[i]);
+			record_release(s->list.v[i]);
 	}
 	free(s->list.v);
 	list_free(&s->cache->list); /* what was taken out is NULL there */

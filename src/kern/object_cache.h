@@ -25,8 +25,8 @@ void object_cache_free(struct object_cache *k); /* NULL is fine */
 /* One look at all instances, whose directories must be asked for in ascending order of names. */
 struct object_scan;
 
-/* root: path of objects/. What is not asked for until the end is forgotten. */
-struct object_scan *object_scan_begin(struct object_cache *k, const char *root);
+/* root: path of objects/; a: of the observation. What is not asked for until the end is forgotten. */
+struct object_scan *object_scan_begin(struct object_cache *k, struct arena *a, const char *root);
 void object_scan_end(struct object_scan *s);
 
 /* One instance's versions. */
@@ -36,12 +36,11 @@ struct object_versions {
 };
 
 /*
- * True: the instance is known and still as it was; *ret is in the arena. False: it is to be read, and a record
+ * True: the instance is known and still as it was; *ret is good as long as the arena. False: it is to be read, and a record
  * of that to be made: its directories are looked at by object_record_new() and, for each version, by
  * object_record_add() before anything in them is; object_record_meta() belongs to the version added last.
  */
-bool object_scan_find(struct object_scan *s, struct arena *a, const char *name,
-		      struct object_versions *ret);
+bool object_scan_find(struct object_scan *s, const char *name, struct object_versions *ret);
 struct object_record *object_record_new(struct object_scan *s, const char *name);
 void object_record_reserve(struct object_record *r,
 			   size_t most); /* once, before the first version */

@@ -251,7 +251,7 @@ static int observe_instance(struct reader *r, const char *name, struct error *e)
 		pin_foreign(r->a, r->observed, arena_printf(r->a, LAYOUT_OBJECTS "/%s", name));
 		return 0;
 	}
-	if (!object_scan_find(r->scan, r->a, name, &known))
+	if (!object_scan_find(r->scan, name, &known))
 		return read_instance(r, name, instance, e);
 	for (size_t i = 0; i < known.n; i++)
 		*LIST_ADD(r->a, &r->list) = known.v[i];
@@ -311,7 +311,7 @@ int object_observe(const struct kern_context *c, struct arena *a, struct observe
 	if (ret->bpffs_mounted)
 		r = pin_part_directories(c, a, LAYOUT_OBJECTS, &instances, ret, e);
 	if (r == 0) {
-		reader.scan = object_scan_begin(c->objects, reader.root);
+		reader.scan = object_scan_begin(c->objects, a, reader.root);
 		/* most have one version, and outgrown lists would stay in the arena */
 		reader.list.v = arena_calloc(a, instances.n, sizeof(*reader.list.v));
 		reader.list.cap = instances.n;
