@@ -17,7 +17,8 @@
 #include "plan/plan_internal.h"
 
 #define DIGEST_SHOWN 16
-#define NAMES_SHOWN  8 /* of each kind, in the reason of a load */
+#define VALUES_MOST  8192 /* bytes of metadata for the values of one section */
+#define NAMES_SHOWN  8    /* of each kind, in the reason of a load */
 
 /* The largest page of any machine: a ring buffer of the same declared size may have grown to it. */
 #define PAGE_MOST 65536
@@ -88,7 +89,10 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* "limit+0:0123456789abcdef", sorted: the variable, the place in it, a hash of the value. */
+/*
+ * "limit+0:0123456789abcdef", sorted: the variable, the place in it, a hash of the value. Of very many only a
+ * hash: then it is known that they changed, but not which of them are declared no more.
+ */
 static const char *section_values(struct planner *p, const struct object_decl *decl,
 				  const char *section)
 {
@@ -111,6 +115,12 @@ static const char *section_values(struct planner *p, const struct object_decl *d
 		qsort(words.list.v, words.list.n, sizeof(*words.list.v), by_text);
 	for (size_t i = 0; i < words.list.n; i++)
 		strbuf_addf(&b, "%s%s", i ? " " : "", words.list.v[i]);
+	if (b.len > VALUES_MOST) {
+		char hex[SHA256_HEX];
+
+		hash_bytes(strbuf_get(&b), b.len, hex);
+		return arena_strdup(p->a, hex);
+	}
 	return arena_strdup(p->a, strbuf_get(&b));
 }
 
@@ -129,7 +139,7 @@ static void find_fresh(struct planner *p, struct pair *m)
 	const char *was = m->old_meta->values;
 	struct name_list names = { 0 };
 
-	while (*was) {
+	while (strchr(was, '+')) {
 		size_t n = strcspn(was, " "), place = MIN(strcspn(was, ":") + 1, n);
 
 		if (!sets_place(m->meta.values, arena_strndup(p->a, was, place)))
