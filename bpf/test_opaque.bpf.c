@@ -23,9 +23,12 @@
 
 struct timed {
 	__u64 count;
-	struct {
-		struct bpf_timer timer;
-	} nested;
+	struct bpf_timer timer;
+};
+
+/* Which kernels before 6.2 do not find. */
+struct deep {
+	struct timed nested[1];
 };
 
 struct number {
@@ -49,6 +52,7 @@ struct locked {
 };
 
 MAP(timers, struct timed);
+MAP(deep_timers, struct deep);
 MAP(numbers, struct owner);
 MAP(watchers, struct watcher);
 MAP(locks, struct locked);
@@ -76,9 +80,9 @@ int xdp_timer(struct xdp_md *ctx)
 
 	if (!value)
 		return XDP_ABORTED;
-	bpf_timer_init(&value->nested.timer, &timers, CLOCK_MONOTONIC);
-	bpf_timer_set_callback(&value->nested.timer, on_expiry);
-	bpf_timer_start(&value->nested.timer, 100 * 1000 * 1000, 0);
+	bpf_timer_init(&value->timer, &timers, CLOCK_MONOTONIC);
+	bpf_timer_set_callback(&value->timer, on_expiry);
+	bpf_timer_start(&value->timer, 100 * 1000 * 1000, 0);
 	return XDP_PASS;
 }
 

@@ -237,6 +237,7 @@ static void opaque_values_are_told(void **state)
 
 	(void)state;
 	assert_true(elf_find_map(o, "timers")->opaque);
+	assert_true(elf_find_map(o, "deep_timers")->opaque);
 	assert_true(elf_find_map(o, "numbers")->opaque);
 	assert_false(elf_find_map(o, "watchers")->opaque);
 	assert_false(elf_find_map(o, "locks")->opaque);
