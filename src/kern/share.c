@@ -312,9 +312,11 @@ static int instance_create(const struct work *w, int *ret_mount)
 	cleanup(closep) int mount = -1;
 	int r = mount_create_bpffs(source, &mount, w->e);
 
+	if (r == 0)
+		r = mount_keeps_source(w->e);
 	if (r < 0)
 		return r;
-	if (!mount_keeps_source() && symlinkat(source, mount, SHARE_MARK) < 0)
+	if (r == 0 && symlinkat(source, mount, SHARE_MARK) < 0)
 		return error_set(w->e, -errno, "mark the share as ours: %s", error_string(errno));
 	*ret_mount = take_fd(mount);
 	return 0;

@@ -83,12 +83,17 @@ int mount_create_bpffs(const char *source, int *ret_mount, struct error *e)
 }
 
 /* Where the source is taken, a second one is refused; where it is ignored, so is the second. */
-bool mount_keeps_source(void)
+int mount_keeps_source(struct error *e)
 {
 	cleanup(closep) int context = fsopen("bpf", FSOPEN_CLOEXEC);
 
-	return fsconfig(context, FSCONFIG_SET_STRING, "source", "a", 0) == 0 &&
-	       fsconfig(context, FSCONFIG_SET_STRING, "source", "b", 0) < 0;
+	if (context < 0)
+		return error_set(e, -errno, "new bpf file system: %s", error_string(errno));
+	if (fsconfig(context, FSCONFIG_SET_STRING, "source", "a", 0) < 0)
+		return context_error(context, -errno, "bpf file system, source", e);
+	if (fsconfig(context, FSCONFIG_SET_STRING, "source", "b", 0) == 0)
+		return 0;
+	return errno == EINVAL ? 1 : context_error(context, -errno, "bpf file system, source", e);
 }
 
 int mount_move(int mount, int target, bool beneath, struct error *e)

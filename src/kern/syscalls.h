@@ -32,9 +32,9 @@ int mount_create_bpffs(const char *source, int *ret_mount, struct error *e);
 
 /*
  * Whether a bpffs shows its source in mountinfo: from Linux 5.3 to 5.16 it is "none" whatever
- * was asked for. Probed.
+ * was asked for. Probed: 1 or 0.
  */
-bool mount_keeps_source(void);
+int mount_keeps_source(struct error *e);
 
 /*
  * Puts a detached mount onto the directory target, or between the mount whose root target is
