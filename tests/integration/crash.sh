@@ -78,8 +78,11 @@ crash_clear() {
 	crash_run
 }
 
+# Directories of a share that is gone are left out: interrupted between umount and rmdir they stay, empty, since no later
+# start could tell them from such that somebody else made; the next mount takes them.
 crash_state() {
-	crashtool state "$work/created" "$work" "$run" "$state" "${bpffs%/*}"
+	crashtool state "$work/created" "$work" "$run" "$state" "${bpffs%/*}" |
+		grep -Ev '^file [a-z/]*/run/shares(/s(/maps)?)? mode 040755 owner 0:0$'
 	! type -t "${crash_name}_state" >/dev/null || "${crash_name}_state"
 }
 
