@@ -109,7 +109,8 @@ crash_counts() {
 		pins+=("${pin[0]}")
 	done
 	crash_counted=()
-	[ ${#pins[@]} = 0 ] || mapfile -t crash_counted < <(crashtool counts "${pins[@]}")
+	# No <(…) in what runs thousands of times: bash waits for ever for a child that has the number of the last one.
+	[ ${#pins[@]} = 0 ] || mapfile -t crash_counted <<<"$(crashtool counts "${pins[@]}")"
 }
 
 crash_stream_go() {
