@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "recon/engine.h"
 #include "recon/report.h"
+#include "recon/waiting.h"
 
 struct session {
 	struct cli *cli;
@@ -18,11 +19,13 @@ struct session {
 	struct generation *generation;
 	struct kern_linux *kernel;
 	struct observed observed;
+	struct waiting *waiting;
 	struct plan *plan;
 };
 
 static void session_done(struct session *s)
 {
+	waiting_free(s->waiting);
 	generation_free(s->generation);
 	if (s->loader)
 		loader_free(s->loader);
@@ -84,6 +87,8 @@ static int make_plan(struct session *s, struct error *e)
 	in.desired = &s->generation->desired;
 	in.settings = &s->generation->settings;
 	in.node = &node;
+	s->waiting = waiting_new(arena_printf(s->arena, "%s/" WAITING_FILE, s->cli->run_dir));
+	in.waiting = waiting_list(s->waiting);
 	s->plan = plan_build(s->arena, &in);
 	return 0;
 }
@@ -103,6 +108,10 @@ static int show(struct session *s)
 		cli_print_text(&text);
 	}
 	json_decref(plan);
+	if (s->plan->newer) {
+		cli_warn("%s", s->plan->newer);
+		return EXIT_FAULT;
+	}
 	if (errors) {
 		cli_warn("the configuration has %zu error%s, so some of it does not count here; "
 			 "see 'bpfsharectl check'",

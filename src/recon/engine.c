@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "recon/defaults.h"
+#include "recon/waiting.h"
 
 /* How long a lock that was taken away may be in other hands before we give way. */
 #define RETAKE_POLLS   100
@@ -146,7 +147,7 @@ int engine_new(const struct engine_options *o, struct engine **ret, pid_t *ret_h
 		return r;
 	recon.ctx = g->kernel;
 	recon.loader = g->loader;
-	recon.waiting_path = arena_printf(g->arena, "%s/waiting", o->run_dir);
+	recon.waiting_path = arena_printf(g->arena, "%s/" WAITING_FILE, o->run_dir);
 	engine_node(g->arena, &recon.node);
 	r = recon_new(&recon, &g->recon, e);
 	if (r < 0)

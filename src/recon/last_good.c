@@ -105,13 +105,17 @@ const struct refused *refused_find(const struct loader *l, const char *object, c
 	return NULL;
 }
 
+static void refused_done(struct refused *f)
+{
+	free(f->object);
+	free(f->reason);
+	free(f->message);
+}
+
 void loader_forgive(struct loader *l)
 {
-	for (size_t i = 0; i < l->refused_count; i++) {
-		free(l->refused[i].object);
-		free(l->refused[i].reason);
-		free(l->refused[i].message);
-	}
+	for (size_t i = 0; i < l->refused_count; i++)
+		refused_done(&l->refused[i]);
 	free(take_ptr(l->refused));
 	l->refused_count = 0;
 }
@@ -140,8 +144,15 @@ bool loader_refuse(struct generation *g, const struct object_decl *o, const char
 	if (refused_find(l, o->name, o->source->sha256) ||
 	    !other_is_kept(l, g->desired.files[o->file].path, o))
 		return false;
-	l->refused = xrealloc(l->refused, (l->refused_count + 1) * sizeof(*l->refused));
-	f = &l->refused[l->refused_count++];
+	for (f = l->refused; f < l->refused + l->refused_count; f++)
+		if (str_eq(f->object, o->name))
+			break;
+	if (f < l->refused + l->refused_count) { /* an earlier content of it */
+		refused_done(f);
+	} else {
+		l->refused = xrealloc(l->refused, (l->refused_count + 1) * sizeof(*l->refused));
+		f = &l->refused[l->refused_count++];
+	}
 	*f = (struct refused){ .object = xstrdup(o->name),
 			       .reason = xstrdup(reason),
 			       .message = xstrdup(message) };

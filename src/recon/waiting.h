@@ -10,6 +10,8 @@
 #include "model/desired.h"
 #include "plan/plan.h"
 
+#define WAITING_FILE "waiting" /* in the run directory */
+
 struct waiting;
 
 /* path NULL: known to this process alone. Reads what an earlier process left there. */

@@ -34,7 +34,8 @@ chain_is() { # IDS: the members that a packet meets, in order
 }
 
 interface v0 p0
-install -m 644 "$builddir/bpf/test_trace.bpf.o" "$conf/second.bpf.o"
+# The same program as of m1, and a file of its own for the store.
+{ cat "$builddir/bpf/test_trace.bpf.o"; echo; } >"$conf/second.bpf.o"
 member m1 1 50 v0
 member m2 2 60 v0
 sed 's/test_trace/second/' "$conf/m2.yaml" | write "$conf/m2.yaml"
@@ -115,7 +116,7 @@ daemon_start
 check "a damaged copy is not loaded" until_true 10 eval '[[ "$(object_of m2)" = "failed none NotElf" ]]'
 matches "which is said" 'was damaged' "$(cat "$work/log")"
 chain_is "1 3"
-install -m 644 "$builddir/bpf/test_trace.bpf.o" "$conf/second.bpf.o"
+{ cat "$builddir/bpf/test_trace.bpf.o"; echo; } >"$conf/second.bpf.o"
 check "the file is there again" converge
 chain_is "1 2 3"
 rm "$conf/m3.yaml"

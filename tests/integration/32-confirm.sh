@@ -49,6 +49,9 @@ daemon_start
 check "a daemon killed meanwhile" until_true 10 waits
 equal "still waits, for the same" "$first" "$(token)"
 daemon_stop
+output=$(ctl plan --bpffs "$bpffs" --conf-dir "$conf" --config "$work/bpfshared.yaml" --run-dir "$run")
+equal "plan would change something" 2 $?
+matches "once confirmed" "held until .*confirm ${first:0:12}" "$output"
 refuse 1 "--once lets it wait as well" once
 equal "nothing was removed" "$before" "$(root_of v0)"
 daemon_start

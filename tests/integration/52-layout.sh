@@ -94,6 +94,8 @@ matches "the status says why" "made by a newer bpfshare" "$(ctl status)"
 equal "an event, too" 1 "$(ctl events --json | grep '"kind": *"failure"' | grep -c 'newer bpfshare')"
 refuse 1 "nor is it purged" ctl purge
 equal "nothing of it" "$before" "$(ids)"
+refuse 1 "plan says so, too" ctl plan --bpffs "$bpffs" --conf-dir "$conf" \
+	--config "$work/bpfshared.yaml" --run-dir "$run"
 check "resumed" eval 'ctl resume; true'
 age $layout "$(object_dir m2)"
 ctl reload >/dev/null

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/* Directories that cannot be looked at, and files and objects at fault: what is wanted then. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "recon_fixture.h"
+
+/* --- directories ---------------------------------------------------------------------------------------- */
+
+static void a_vanished_directory_is_no_wish(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	assert_int_equal(rename(at(f, "d"), at(f, "away")), 0);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_false(converged(f));
+	assert_has(recon_trouble(f->recon), "vanished");
+	assert_int_equal(recon_status(f->recon)->object_count, 1);
+	kern_fake_detach(f->kernel, "eth0"); /* what is in force is still looked after */
+	pass(f, FILES);
+	assert_true(runs(f, "eth0", "a/"));
+	assert_int_equal(mkdir(at(f, "d"), 0755), 0);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_false(runs(f, "eth0", "a/"));
+}
+
+static void a_start_without_any_directory_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	assert_int_equal(rename(at(f, "d"), at(f, "away")), 0);
+	restart(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_int_equal(recon_operations(f->recon), 0);
+	assert_false(converged(f));
+	assert_has(recon_trouble(f->recon), "has vanished");
+	assert_false(recon_status(f->recon)->suspended);
+	assert_int_equal(rename(at(f, "away"), at(f, "d")), 0);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_int_equal(recon_operations(f->recon), 0);
+}
+
+/* That the other one is there, and empty, says nothing about the first. */
+static void a_directory_that_an_earlier_process_saw_is_missed(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	f->directory_count = 2;
+	assert_return_code(mkdir(at(f, "v"), 0755), errno);
+	restart(f);
+	pass(f, FILES);
+	before = ours(f);
+	assert_return_code(rename(at(f, "d"), at(f, "away")), errno);
+	restart(f);
+	for (size_t i = 0; i < 2; i++) {
+		pass(f, FILES);
+		assert_string_equal(ours(f), before);
+		assert_has(recon_trouble(f->recon), "has vanished");
+	}
+	assert_return_code(mkdir(at(f, "d"), 0755), errno); /* empty: nothing is wanted */
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_false(runs(f, "eth0", "a/"));
+}
+
+/* A directory that was never there is none. */
+static void a_directory_that_nobody_ever_saw_is_not_missed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->directory_count = 2;
+	restart(f);
+	pass(f, FILES);
+	assert_true(converged(f));
+	restart(f);
+	pass(f, FILES);
+	assert_true(converged(f));
+}
+
+/* What is not seen is not forgotten: the store is for the time after as well. */
+static void a_start_without_a_directory_forgets_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	assert_return_code(rename(at(f, "d"), at(f, "away")), errno);
+	restart(f);
+	pass(f, FILES);
+	assert_return_code(rename(at(f, "away"), at(f, "d")), errno);
+	write_text(f, "d/a.yaml", "objects: {a: {fil: test_trace.bpf.o}}\n");
+	restart(f);
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_string_equal(ours(f), before);
+}
+
+/* --- last good versions ------------------------------------------------------------------------------------ */
+
+#define BROKEN "objects: {a: {file: test_trace.bpf.o, programms: {}}}\n"
+
+static void a_broken_file_keeps_its_last_good_version(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	write_text(f, "d/a.yaml", BROKEN);
+	pass(f, FILES);
+	assert_false(converged(f));
+	assert_int_equal(file(f, "a.yaml")->state, FILE_INVALID);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_string_equal(ours(f), before);
+	restart(f);
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_string_equal(ours(f), before);
+	assert_int_equal(recon_operations(f->recon), 0);
+	write_text(f, "d/a.yaml", ON("a", "eth1"));
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_true(runs(f, "eth1", "a/"));
+}
+
+/* The object file is kept with the text: it may have been replaced in the meantime. */
+static void the_object_file_is_kept_as_well(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	write_text(f, "d/a.yaml", BROKEN);
+	write_text(f, "d/test_trace.bpf.o", "no object file");
+	restart(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_int_equal(recon_status(f->recon)->objects[0].condition.state, STATE_READY);
+}
+
+/* Nothing of ours is left in the kernel, as after a boot; the state directory is. */
+static void reboot(struct fixture *f)
+{
+	stop(f);
+	assert_string_equal(kern_fake_violations(f->kernel), "");
+	kern_fake_free(f->kernel);
+	f->kernel = kern_fake_new();
+	add_interface(f, "eth0");
+	add_interface(f, "eth1");
+	start(f);
+}
+
+static void assert_object(struct fixture *f, enum state state, enum in_force in_force,
+			  const char *reason)
+{
+	const struct status_object *o = &recon_status(f->recon)->objects[0];
+
+	assert_int_equal(o->condition.state, state);
+	assert_int_equal(o->in_force, in_force);
+	if (reason && *reason)
+		assert_string_equal(o->condition.reason, reason);
+	else
+		assert_int_equal(!reason, !o->condition.reason);
+}
+
+#define ANY_REASON ""
+
+/* While its YAML is fine: over changes, restarts and boots, what was good last is what is loaded. */
+static void an_object_file_at_fault_keeps_its_last_good_version(void **state)
+{
+	struct fixture *f = *state;
+	const char *before, *generation;
+
+	pass(f, FILES);
+	before = ours(f);
+	generation = arena_strdup(f->a, recon_status(f->recon)->generation);
+	write_text(f, "d/test_trace.bpf.o", "no object file");
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_false(converged(f));
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, "NotElf");
+	assert_has(recon_status(f->recon)->objects[0].condition.message,
+		   "its last good version stays in force");
+	assert_string_not_equal(recon_status(f->recon)->generation, generation);
+	reboot(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, "NotElf");
+	assert_false(converged(f));
+	assert_return_code(unlink(at(f, "d/test_trace.bpf.o")), errno);
+	write_text(f, "d/b.yaml", "objects: {}\n"); /* a change, after which all is kept anew */
+	reboot(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, "ObjectMissing");
+	write_text(f, "d/a.yaml", ON("a", "eth1")); /* the declaration is followed */
+	pass(f, FILES);
+	assert_true(runs(f, "eth1", "a/"));
+	reboot(f);
+	pass(f, FILES);
+	assert_true(runs(f, "eth1", "a/"));
+	copy_object(f, "test_trace.bpf.o");
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_object(f, STATE_READY, IN_FORCE_DECLARED, NULL);
+}
+
+/* What the last good version cannot do is not asked of it: nothing is loaded that was not declared. */
+static void a_last_good_object_that_lacks_a_program_is_not_used(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	write_text(f, "d/test_trace.bpf.o", "no object file");
+	write_text(f, "d/a.yaml",
+		   "objects: {a: {file: test_trace.bpf.o, programs: {other: {}}}}\n");
+	pass(f, FILES);
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, "NotElf");
+	reboot(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), "");
+	assert_object(f, STATE_FAILED, IN_FORCE_NONE, "NotElf");
+}
+
+static void other_content_than_declared_is_not_used(void **state)
+{
+	static const char format[] =
+		"objects: {a: {file: test_trace.bpf.o, sha256: %s, programs: {xdp_trace: "
+		"{attach: [{xdp: {interface: eth0}}]}}}}\n";
+	static const char zeros[] =
+		"0000000000000000000000000000000000000000000000000000000000000000";
+	struct fixture *f = *state;
+	const char *before, *hash;
+
+	pass(f, FILES);
+	before = ours(f);
+	hash = arena_strdup(f->a, recon_generation(f->recon)->desired.objects[0].source->sha256);
+	write_text(f, "d/a.yaml", arena_printf(f->a, format, hash));
+	pass(f, FILES);
+	assert_true(converged(f));
+	copy_object(f, "test_version_1.bpf.o");
+	assert_return_code(rename(at(f, "d/test_version_1.bpf.o"), at(f, "d/test_trace.bpf.o")),
+			   errno);
+	reboot(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, "Sha256Mismatch");
+	write_text(f, "d/a.yaml", arena_printf(f->a, format, zeros));
+	reboot(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), "");
+	assert_object(f, STATE_FAILED, IN_FORCE_NONE, "Sha256Mismatch");
+}
+
+/* The same name and content in another directory is the same generation, and another path. */
+static void a_file_that_moves_is_kept_where_it_is(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	f->directory_count = 2;
+	assert_return_code(mkdir(at(f, "v"), 0755), errno);
+	restart(f);
+	pass(f, FILES);
+	before = ours(f);
+	assert_return_code(link(at(f, "d/test_trace.bpf.o"), at(f, "v/test_trace.bpf.o")), errno);
+	assert_return_code(rename(at(f, "d/a.yaml"), at(f, "v/a.yaml")), errno);
+	pass(f, FILES);
+	assert_true(converged(f));
+	write_text(f, "v/a.yaml", "objects: {a: {fil: test_trace.bpf.o}}\n");
+	reboot(f);
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_string_equal(ours(f), before);
+}
+
+/* A state directory that goes while the daemon runs, as when one is mounted over it. */
+static void a_store_that_was_removed_is_made_again(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	assert_int_equal(nftw(at(f, "state"), remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	assert_int_equal(told(f, "last good"), 0);
+	write_text(f, "d/a.yaml", "objects: {a: {fil: test_trace.bpf.o}}\n");
+	reboot(f);
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_true(runs(f, "eth0", "a/"));
+}
+
+/* Likewise an object alone: that it was stored once is no proof that it is. */
+static void a_kept_object_that_was_removed_is_kept_again(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	assert_int_equal(nftw(at(f, "state/objects"), remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	assert_return_code(mkdir(at(f, "state/objects"), 0700), errno);
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	assert_int_equal(told(f, "last good"), 0);
+	write_text(f, "d/test_trace.bpf.o", "no object file");
+	reboot(f);
+	pass(f, FILES);
+	assert_true(runs(f, "eth0", "a/") && runs(f, "eth1", "b/"));
+}
+
+/* The same program, built anew: other bytes. */
+static void install_other(struct fixture *f)
+{
+	FILE *file;
+
+	copy_object(f, "test_trace.bpf.o");
+	file = fopen(at(f, "d/test_trace.bpf.o"), "ae");
+	assert_non_null(file);
+	assert_int_equal(fputc('\n', file), '\n');
+	assert_int_equal(fclose(file), 0);
+}
+
+/* An upgrade that the kernel refuses is not what a boot finds: the program before it is. */
+static void what_the_kernel_refuses_is_not_the_last_good(void **state)
+{
+	struct fixture *f = *state;
+	const char *before, *refused;
+
+	pass(f, FILES);
+	before = ours(f);
+	install_other(f);
+	blind(f, 0, 1); /* its hash is wanted first */
+	(void)run(f, FILES);
+	refused = arena_strdup(f->a, recon_generation(f->recon)->desired.objects[0].source->sha256);
+	kern_fake_refuse_content(f->kernel, refused);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, ANY_REASON);
+	restart(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	for (size_t i = 0; i < 2; i++) {
+		reboot(f);
+		kern_fake_refuse_content(f->kernel, refused);
+		pass(f, FILES);
+		assert_string_equal(ours(f), before);
+		assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, ANY_REASON);
+		assert_has(recon_status(f->recon)->objects[0].condition.message,
+			   "its last good version stays in force");
+		assert_false(converged(f));
+	}
+	pass(f, FILES);
+	pass(f, KERNEL | RECON_DIRTY_RETRY); /* tried again; what runs stays */
+	assert_string_equal(ours(f), before);
+	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, ANY_REASON);
+	write_text(f, "d/b.yaml", ON("b", "eth1")); /* the first that names it has nothing else */
+	pass(f, FILES);
+	assert_true(runs(f, "eth0", "a/"));
+	assert_false(runs(f, "eth1", "b/"));
+	assert_return_code(unlink(at(f, "d/b.yaml")), errno);
+	copy_object(f, "test_trace.bpf.o");
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_object(f, STATE_READY, IN_FORCE_DECLARED, NULL);
+}
+
+static bool has_diag(struct fixture *f, const char *part)
+{
+	const struct diags *d = &recon_generation(f->recon)->diags;
+
+	for (size_t i = 0; i < d->list.n; i++)
+		if (strstr(d->list.v[i].message, part))
+			return true;
+	return false;
+}
+
+static void a_damaged_last_good_version_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	damage_all(f, "state/files");
+	write_text(f, "d/a.yaml", BROKEN);
+	restart(f);
+	pass(f, FILES);
+	assert_true(has_diag(f, "is damaged"));
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_NONE);
+	assert_true(runs(f, "eth0", "a/")); /* what an invalid file declared is not removed */
+}
+
+static void a_damaged_kept_object_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	pass(f, FILES);
+	damage_all(f, "state/objects");
+	write_text(f, "d/a.yaml", BROKEN);
+	restart(f);
+	pass(f, FILES);
+	assert_true(has_diag(f, "was damaged"));
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_int_equal(recon_operations(f->recon), 0);
+}
+
+static void a_store_that_cannot_be_used_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+
+	stop(f);
+	(void)nftw(at(f, "state"), remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	write_text(f, "state", "in the way");
+	start(f);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_int_equal(told(f, "last good versions"), 1);
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	pass(f, FILES);
+	assert_int_equal(told(f, "last good versions"), 1);
+	write_text(f, "d/a.yaml", BROKEN); /* memory has it */
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+	assert_true(has_diag(f, "last good versions"));
+	write_text(f, "d/a.yaml", ON("a", "eth0"));
+	pass(f, FILES);
+	assert_int_equal(unlink(at(f, "state")), 0);
+	pass(f, FILES); /* nothing changed; what could not be kept is kept now */
+	assert_int_equal(told(f, "kept on disk again"), 1);
+	write_text(f, "d/a.yaml", BROKEN);
+	restart(f);
+	pass(f, FILES);
+	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
+}
+
+/* What the store could not take is newer than what it has. */
+static void memory_is_newer_than_a_store_that_failed(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	/* Nothing more can be written: the name of new files is taken by a directory. */
+	assert_int_equal(mkdir(at(f, "state/files/.new"), 0755), 0);
+	write_text(f, "d/a.yaml", ON("a", "eth1"));
+	pass(f, FILES);
+	assert_int_equal(told(f, "no last good version can be kept"), 1);
+	assert_true(runs(f, "eth1", "a/"));
+	before = ours(f);
+	write_text(f, "d/a.yaml", BROKEN);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_int_equal(rmdir(at(f, "state/files/.new")), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_vanished_directory_is_no_wish),
+		TEST(a_start_without_any_directory_changes_nothing),
+		TEST(a_directory_that_an_earlier_process_saw_is_missed),
+		TEST(a_directory_that_nobody_ever_saw_is_not_missed),
+		TEST(a_start_without_a_directory_forgets_nothing),
+		TEST(a_broken_file_keeps_its_last_good_version),
+		TEST(an_object_file_at_fault_keeps_its_last_good_version),
+		TEST(a_last_good_object_that_lacks_a_program_is_not_used),
+		TEST(other_content_than_declared_is_not_used),
+		TEST(what_the_kernel_refuses_is_not_the_last_good),
+		TEST(a_file_that_moves_is_kept_where_it_is),
+		TEST(a_store_that_was_removed_is_made_again),
+		TEST(a_kept_object_that_was_removed_is_kept_again),
+		TEST(the_object_file_is_kept_as_well),
+		TEST(a_damaged_last_good_version_is_told),
+		TEST(a_damaged_kept_object_is_told),
+		TEST(a_store_that_cannot_be_used_is_told_once),
+		TEST(memory_is_newer_than_a_store_that_failed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
