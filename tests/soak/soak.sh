@@ -28,6 +28,7 @@ steps=0 checks=0 cycles=0
 # Of each declared member: whose id it writes into the trace, its priority, and the interfaces it asks for.
 declare -A id=([m1]=1) priority=([m1]=0) places=([m1]='*')
 declare -A broken=() # files that cannot be read at present, with what they said before
+declare -A forced=() # interfaces on which another program was put
 declare -A links=()  # interfaces beside v0 and v1 that are here, with their peers
 
 log_step() {
@@ -280,6 +281,27 @@ step_off() {
 	log_step "switch off the root of $name"
 }
 
+# Somebody else's program where ours was.
+step_force() {
+	local name
+	name=$(one_of v0 v1 "${!links[@]}")
+	bpftool net attach xdp pinned "$work/fs/foreign/program" dev "$name" overwrite 2>/dev/null || return 0
+	forced[$name]=1
+	log_step "force another program on $name"
+}
+
+# They go again, unless the daemon took the place back.
+withdraw_forced() {
+	local name
+	for name in "${!forced[@]}"; do
+		if [ "$(root_of "$name" 2>/dev/null)" = "$foreign_root" ]; then
+			ip link set "$name" xdp off
+			log_step "which is taken off $name"
+		fi
+	done
+	forced=()
+}
+
 step_slot() {
 	local array
 	array=$(find "$bpffs/chains" -name members 2>/dev/null | head -n 1)
@@ -372,6 +394,7 @@ tc_runs() {
 settle() {
 	resume
 	repair_files
+	withdraw_forced
 	ctl wait --timeout 1 >/dev/null 2>&1 || ctl confirm >/dev/null 2>&1
 	ctl wait --timeout 40 >/dev/null 2>&1 || give_up "does not converge"
 	check_traffic
@@ -480,8 +503,8 @@ set_up() {
 
 # Some twice: what is likely on a node.
 all_steps=(add add add remove remove break upgrade upgrade swap link_add link_add link_delete link_rename
-	link_move kill kill restart suspend pin pin directory off off slot tc share share)
-calm_steps=(add add remove break upgrade swap link_add link_delete link_rename suspend pin off slot tc share)
+	link_move kill kill restart suspend pin pin directory off off force slot tc share share)
+calm_steps=(add add remove break upgrade swap link_add link_delete link_rename suspend pin off force slot tc share)
 
 run() { # UNTIL STEPS...
 	local until=$1 i k
