@@ -12,11 +12,11 @@
 /* objects/INSTANCE/VERSION/maps, the deepest directory of the layout, counted from ours. */
 #define TREE_DEPTH 4
 
-#define TREE_CHANGES \
-	(IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF)
-/* Owner and mode of a share's directory and pins are part of what it promises. */
-#define SHARE_CHANGES (TREE_CHANGES | IN_ATTRIB)
-#define GONE          (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
+/* Owner and mode of our directories, and of a share's directory and pins, are part of what they are. */
+#define CHANGES                                                                                \
+	(IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | \
+	 IN_ATTRIB)
+#define GONE (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)
 
 struct entry {
 	int wd;
@@ -91,7 +91,7 @@ static bool tree_add(struct watch_pins *w, const char *path, int depth)
 	const struct dirent *d;
 	DIR *dir;
 
-	if (!entry_add(w, path, depth, TREE_CHANGES))
+	if (!entry_add(w, path, depth, CHANGES))
 		return false;
 	dir = depth < TREE_DEPTH ? opendir(path) : NULL;
 	while (dir && (d = readdir(dir))) {
@@ -180,7 +180,7 @@ bool watch_pins_set(struct watch_pins *w, const struct string_list *shares)
 	any = tree_add(w, w->bpffs_dir, 0);
 	any |= tree_add(w, w->protocol_dir, TREE_DEPTH - 1);
 	for (size_t i = 0; i < shares->n; i++)
-		any |= entry_add(w, shares->v[i], -1, SHARE_CHANGES);
+		any |= entry_add(w, shares->v[i], -1, CHANGES);
 	for (size_t i = w->count; i-- > 0;)
 		if (!w->entries[i].wanted) {
 			(void)inotify_rm_watch(w->inotify.fd, w->entries[i].wd);

@@ -82,6 +82,23 @@ static int find_layout(const struct kern_context *c, struct arena *a, uint32_t *
 	return r;
 }
 
+static bool is_directory(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* Not ready, and yet all of it is there; fd -1: the directory itself is not ours. */
+static bool is_opened(const char *path, int fd)
+{
+	bool all = is_directory(AT_FDCWD, path);
+
+	for (size_t i = 0; all && fd >= 0 && i < ARRAY_SIZE(parts); i++)
+		all = is_directory(fd, parts[i]);
+	return all;
+}
+
 int bpffs_observe(const struct kern_context *c, struct arena *a, struct observed *ret,
 		  struct error *e)
 {
@@ -101,6 +118,7 @@ int bpffs_observe(const struct kern_context *c, struct arena *a, struct observed
 	if (r < 0)
 		return r;
 	ret->directory_ready = r > 0;
+	ret->directory_opened = r == 0 && is_opened(c->bpffs_dir, fd);
 	ret->directory_moved = keep_directory(c->keep, a, fd, c->bpffs_dir);
 	return find_layout(c, a, &ret->layout, e);
 }
@@ -144,18 +162,28 @@ static int mount_parent(const struct kern_context *c, const char **ret_reason, s
 	return r < 0 ? error_prefix(e, r, "%s", parent) : 0;
 }
 
-static bool is_directory(int dirfd, const char *name)
+/*
+ * Gives back to root alone what this very process had seen as ours: what is pinned in it is known by its ids, so what
+ * others may have put there is not believed. 1: done, 0: it was never seen.
+ */
+static int take_back(int dirfd, const char *name, bool known, struct error *e)
 {
-	struct stat st;
+	cleanup(closep) int fd =
+		known ? openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
 
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	if (fd < 0)
+		return 0;
+	if (fchownat(fd, "", 0, 0, AT_EMPTY_PATH) < 0 || chmod(fd_path(fd).s, 0700) < 0)
+		return error_set(e, -errno, "cannot take back %s: %s", name, error_string(errno));
+	return 1;
 }
 
 /*
  * Makes the last name of path, which is in dirfd, or takes the one that is there if nobody else
  * can have made it.
  */
-static int make_part(int dirfd, const char *path, const char **ret_reason, struct error *e)
+static int make_part(int dirfd, const char *path, bool known, const char **ret_reason,
+		     struct error *e)
 {
 	const char *name = strrchr(path, '/') + 1;
 	int r;
@@ -165,6 +193,8 @@ static int make_part(int dirfd, const char *path, const char **ret_reason, struc
 	if (errno != EEXIST)
 		return error_set(e, -errno, "create directory %s: %s", path, error_string(errno));
 	r = directory_is_ours(dirfd, name, e);
+	if (r == 0)
+		r = take_back(dirfd, name, known, e);
 	if (r != 0)
 		return MIN(r, 0);
 	*ret_reason = "UntrustedPath";
@@ -175,6 +205,14 @@ static int make_part(int dirfd, const char *path, const char **ret_reason, struc
 			 "%s is there, but others than root can write to it; if you trust what is "
 			 "in it: chown root:root %s && chmod 700 %s",
 			 path, path, path);
+}
+
+/* Whether the directory at the path is one that was ours. */
+static bool is_known(const struct kern_context *c)
+{
+	cleanup(closep) int fd = open(c->bpffs_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && keep_knows_directory(c->keep, fd);
 }
 
 /* Ours is there by now, so a crash leaves both, of which the higher one counts. */
@@ -196,12 +234,13 @@ static int remove_old_marks(const struct kern_context *c, struct arena *a, struc
 static int make_directory(const struct kern_context *c, struct arena *a, const char **ret_reason,
 			  struct error *e)
 {
+	const bool known = is_known(c);
 	cleanup(freep) char *parent = parent_of(c->bpffs_dir);
 	cleanup(closep) int parent_fd = -1, fd = -1;
 	int r = path_open_trusted(parent, false, &parent_fd, ret_reason, e);
 
 	if (r == 0)
-		r = make_part(parent_fd, c->bpffs_dir, ret_reason, e);
+		r = make_part(parent_fd, c->bpffs_dir, known, ret_reason, e);
 	if (r < 0)
 		return r;
 	fd = open(c->bpffs_dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -210,7 +249,7 @@ static int make_directory(const struct kern_context *c, struct arena *a, const c
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		cleanup(freep) char *path = xasprintf("%s/%s", c->bpffs_dir, parts[i]);
 
-		r = make_part(fd, path, ret_reason, e);
+		r = make_part(fd, path, known, ret_reason, e);
 		if (r < 0)
 			return r;
 	}

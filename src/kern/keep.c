@@ -441,6 +441,11 @@ const char *keep_directory(struct keep *k, struct arena *a, int fd, const char *
 	return now;
 }
 
+bool keep_knows_directory(const struct keep *k, int fd)
+{
+	return k && k->directory >= 0 && is_same_directory(k->directory, fd);
+}
+
 /* --- marks -------------------------------------------------------------------- */
 
 /* 1: the map is metadata of ours, 0: it is not or is gone. */

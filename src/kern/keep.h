@@ -41,6 +41,9 @@ void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
  */
 const char *keep_directory(struct keep *k, struct arena *a, int fd, const char *path);
 
+/* It is the one that was ours when it was seen last, whatever owner and mode it has now. */
+bool keep_knows_directory(const struct keep *k, int fd);
+
 /* Sets `ours` of each program of o->programs that is not pinned but carries our mark. */
 int keep_find_marks(const struct kern_context *c, struct arena *a, struct observed *o,
 		    struct error *e);

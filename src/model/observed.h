@@ -215,8 +215,9 @@ struct observe_request {
 };
 
 struct observed {
-	bool bpffs_mounted;   /* our directory's file system is a bpffs */
-	bool directory_ready; /* our directory, its three parts and the mark of its layout exist */
+	bool bpffs_mounted;    /* our directory's file system is a bpffs */
+	bool directory_ready;  /* our directory, its three parts and the mark of its layout exist */
+	bool directory_opened; /* they exist, but are not root's alone */
 	const char
 		*directory_moved; /* where it is now, after somebody renamed it; NULL: nobody did */
 	uint32_t layout; /* the highest mark of a layout in it; 0: none, it is absent or of version 1 */

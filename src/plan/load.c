@@ -209,7 +209,9 @@ struct draft *base_prepare(struct planner *p)
 	if (!p->observed->directory_ready && !p->directory) {
 		p->directory = draft_add(p, OP_DIRECTORY_CREATE, "our directory");
 		p->directory->op.subject = "bpffs";
-		p->directory->op.reason = p->observed->object_count || p->observed->chain_count ?
+		p->directory->op.reason = p->observed->directory_opened ?
+						  "others than root can write to it" :
+					  p->observed->object_count || p->observed->chain_count ?
 						  "it is of an older layout, or incomplete" :
 						  "it does not exist yet";
 		draft_need(p, p->directory, p->bpffs);

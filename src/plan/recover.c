@@ -258,8 +258,19 @@ static void link_restore(struct planner *p, const struct observed_link *l)
 		chain_suffers(p, c, subject);
 }
 
+/* Where others can write, what is ours today is theirs tomorrow; nothing else may need the directory now. */
+static void directory_restore(struct planner *p)
+{
+	const struct observed *o = p->observed;
+
+	if (o->directory_opened && !p->in->purge && !base_failure(p) &&
+	    o->object_count + o->chain_count + o->link_count > 0)
+		(void)base_prepare(p);
+}
+
 void pins_restore(struct planner *p)
 {
+	directory_restore(p);
 	for (size_t i = 0; i < p->observed->object_count; i++)
 		object_restore(p, &p->observed->objects[i]);
 	for (size_t i = 0; i < p->observed->chain_count; i++)

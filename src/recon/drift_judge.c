@@ -55,6 +55,8 @@ static struct drift_cause judge_directory(const struct judge *j)
 					  to));
 	if (!j->o->bpffs_mounted)
 		return cause("BpffsUnmounted", "the bpffs of our directory was unmounted");
+	if (j->o->directory_opened)
+		return cause("ModeChanged", "owner or mode of our directory were changed");
 	return cause("DirectoryRemoved", "our directory, or a part of it, was removed");
 }
 
