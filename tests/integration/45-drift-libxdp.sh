@@ -59,6 +59,7 @@ damage "our directory of the chain" PinRemoved remove_tree "$chain"
 
 flood_stop
 check "what arrived last is counted" until_true 5 eval '[ "$(seen m1)" = "$(seen m2)" ]'
+check "packets met them all the while" test "$(seen m1)" -gt 0
 equal "no packet that met the first member missed the second" "$(seen m1)" "$(seen m2)"
 send p0 1
 equal "the chain runs" "1 2" "$(trace_last)"

@@ -94,7 +94,8 @@ refuse 3 "our directory renamed: the new one is locked against a second daemon" 
 remove_tree "$work/fs/moved"
 
 flood_stop
-check "what arrived last is counted" until_true 5 test "$(seen m1)" = "$(seen m2)"
+check "what arrived last is counted" until_true 5 eval '[ "$(seen m1)" = "$(seen m2)" ]'
+check "packets met them all the while" test "$(seen m1)" -gt 0
 equal "no packet that met the first member missed the second" "$(seen m1)" "$(seen m2)"
 equal "the programs were never loaded anew" 0 "$(repairs ObjectLost)"
 
