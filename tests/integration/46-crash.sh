@@ -315,11 +315,11 @@ scenario clsact "m1/packets m2/packets"
 to_clsact_a() { tc_add_a; }
 to_clsact_b() { clsact_a; }
 to_clsact_state() { clsact_state; }
-scenario to_clsact "m1/packets m2/packets"
+scenario to_clsact "m1/packets m2/packets" twice
 to_tcx_a() { clsact_b; }
 to_tcx_b() { tc_add_b; }
 to_tcx_state() { clsact_state; }
-scenario to_tcx "m1/packets m2/packets m3/packets"
+scenario to_tcx "m1/packets m2/packets m3/packets" twice
 
 tc_all_a() { clsact_a; }
 tc_all_b() { :; }

@@ -178,6 +178,7 @@ crash_check_stream() {
 	[ $arrived -gt 0 ] || crash_say "no packet arrived"
 	for ((i = 0; i < ${#before[@]}; i++)); do
 		[ $((now[i] - before[i])) = $arrived ] ||
+			{ [ -n "$crash_twice" ] && [ $((now[i] - before[i])) -gt $arrived ]; } ||
 			crash_say "counter $i saw $((now[i] - before[i])) of $arrived packets"
 	done
 }
@@ -297,14 +298,17 @@ crash_sum() {
 	crash_errors=$((${crash_errors:-0} + $4))
 }
 
-# scenario NAME COUNTERS [entry]: functions NAME_a and NAME_b write the configurations into $conf; NAME_begin
+# scenario NAME COUNTERS [entry|twice]: functions NAME_a and NAME_b write the configurations into $conf; NAME_begin
 # and NAME_end are for the scenario, NAME_reset is called before each A, all three if they exist.
 # COUNTERS are maps (OBJECT/MAP) in which members of both count every packet; with `entry` both have the object
-# `list`, whose table is to keep what is put into it.
+# `list`, whose table is to keep what is put into it; with `twice` both forms of a chain run for a while, by design,
+# so that packets may be counted twice.
 scenario() {
 	local name=$1 first point action total kills=0 errors=0 points=0
 	crash_selected "$name" || return 0
-	crash_name=$name crash_counters=$2 crash_entry_kept=${3:-} crash_failed=0 crash_number=0
+	crash_name=$name crash_counters=$2 crash_entry_kept='' crash_twice='' crash_failed=0 crash_number=0
+	[ "${3:-}" != entry ] || crash_entry_kept=1
+	[ "${3:-}" != twice ] || crash_twice=1
 	crash_write_sides "$name"
 	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
 	! type -t "${name}_begin" >/dev/null || "${name}_begin"
@@ -394,7 +398,7 @@ crash_daemon_point() {
 daemon_scenario() {
 	local name=$1 point action errors=0 points=0 more=1
 	crash_selected "daemon_$name" || return 0
-	crash_name=$name crash_counters=$2 crash_failed=0
+	crash_name=$name crash_counters=$2 crash_twice='' crash_failed=0
 	crash_write_sides "$name"
 	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
 	crash_daemon_start
