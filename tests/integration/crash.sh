@@ -14,7 +14,7 @@
 # A run that got an error must exit with 0 or 1; with 0 all this must hold at once, with 1
 # the error's own words must be in its output.
 #
-#   CRASH_EVERY=N     every Nth of all (point, action) only; default 71, under emulation less
+#   CRASH_EVERY=N     every Nth of all (point, action) only; default 101, under emulation less
 #   CRASH_OFFSET=N    which of them comes first
 #   CRASH_ACTIONS     some of the actions below
 #   SCENARIOS         some of the scenarios, by name
@@ -23,7 +23,7 @@
 crash_actions=(kill-before kill-after ENOMEM EPERM EBUSY EINTR ENOSPC)
 # shellcheck disable=SC2206 # words
 [ -z "${CRASH_ACTIONS:-}" ] || crash_actions=($CRASH_ACTIONS)
-crash_every=${CRASH_EVERY:-$((71 * patience * short_patience))}
+crash_every=${CRASH_EVERY:-$((101 * patience * short_patience))}
 crash_next=${CRASH_OFFSET:-0}
 crash_failures_shown=3
 crash_daemon_most=400 # more points than any change in a running daemon has
