@@ -857,6 +857,34 @@ static void log_writes_lines_to_stderr(void **state)
 	assert_string_equal(text, expected);
 }
 
+/* Adds its letter when its arena ends. */
+struct ending_note {
+	char *text;
+	char letter;
+};
+
+static void note_ending(void *arg)
+{
+	const struct ending_note *n = arg;
+
+	n->text[strlen(n->text)] = n->letter;
+}
+
+static void what_an_arena_borrows_is_given_back_last_first(void **state)
+{
+	struct arena *a = arena_new_small();
+	char text[8] = "";
+	struct ending_note first = { text, 'a' }, second = { text, 'b' };
+
+	(void)state;
+	arena_at_end(a, note_ending, &first);
+	assert_non_null(arena_alloc(a, 5000)); /* in a block of its own */
+	arena_at_end(a, note_ending, &second);
+	assert_string_equal(text, "");
+	arena_free(a);
+	assert_string_equal(text, "ba");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -869,6 +897,7 @@ int main(void)
 		cmocka_unit_test(list_grows_and_keeps_order),
 		cmocka_unit_test(list_element_is_zeroed_again_after_shortening),
 		cmocka_unit_test(arena_free_accepts_null),
+		cmocka_unit_test(what_an_arena_borrows_is_given_back_last_first),
 		cmocka_unit_test(error_set_formats_and_returns_code),
 		cmocka_unit_test(error_text_is_one_line),
 		cmocka_unit_test(error_prefix_adds_context_once_per_call),
