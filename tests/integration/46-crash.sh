@@ -149,6 +149,14 @@ version_a() { versions 2; }
 version_b() { versions 3; }
 scenario version "m1/packets keep/packets" entry
 
+# An upgrade keeps what its maps hold.
+kept_a() { base; }
+kept_b() {
+	base
+	list v0 true
+}
+scenario kept "m1/packets m2/packets" entry
+
 # Of two members at once, which one edit of a slot cannot do, one of them with another file.
 versions_a() {
 	versions 2
