@@ -304,7 +304,7 @@ tc_dispatcher_b() {
 	tc_member m2 2 30 "proceed_on: [next, ok]"
 }
 tc_dispatcher_reset() { crash_clear; }
-scenario tc_dispatcher "m1/packets m2/packets"
+scenario tc_dispatcher "m1/packets m2/packets" twice
 
 clsact_a() {
 	tc_add_a
