@@ -34,7 +34,15 @@ loaded() { # ids of all that is loaded, and of what the interfaces run
 }
 
 kept=$(loaded)
-flood p0
+# Under emulation a flood leaves nothing for anybody else: there a few packets have to do.
+flooded() {
+	if [ -n "${VMRUN:-}" ]; then
+		send p0 20
+	else
+		"$@"
+	fi
+}
+flooded flood p0
 
 # damage NAME TOKEN COMMAND...: repaired by its event as TOKEN. Afterwards all ids are the same. The daemon is
 # stopped for that moment: it would repair the one half before the other one is done.
@@ -93,7 +101,7 @@ check "our directory renamed: that one is left alone" test -e "$work/fs/moved/ob
 refuse 3 "our directory renamed: the new one is locked against a second daemon" once --run-dir "$work/run2"
 remove_tree "$work/fs/moved"
 
-flood_stop
+flooded flood_stop
 check "what arrived last is counted" until_true 5 eval '[ "$(seen m1)" = "$(seen m2)" ]'
 check "packets met them all the while" test "$(seen m1)" -gt 0
 equal "no packet that met the first member missed the second" "$(seen m1)" "$(seen m2)"
