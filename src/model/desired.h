@@ -85,7 +85,7 @@ struct map_decl {
 	struct origin origin;
 	uint32_t max_entries; /* 0: as in the ELF file */
 	enum on_change on_change;
-	struct origin on_change_origin; /* line 0: not in the file */
+	struct origin on_change_origin;   /* line 0: not in the file */
 	const char *use_object, *use_map; /* NULL: a map of its own */
 	struct origin use_origin;
 };

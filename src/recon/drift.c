@@ -181,8 +181,7 @@ static bool is_fight(const struct subject *s, uint64_t now_ns)
 {
 	if (s->level)
 		return last_ns(s) >= s->until_ns;
-	return s->n >= DRIFT_REPAIRS &&
-	       now_ns - s->times[s->n % DRIFT_REPAIRS] <= DRIFT_WINDOW_NS;
+	return s->n >= DRIFT_REPAIRS && now_ns - s->times[s->n % DRIFT_REPAIRS] <= DRIFT_WINDOW_NS;
 }
 
 static void give_up(struct drift *d, struct subject *s, const struct drift_cause *cause,
