@@ -55,6 +55,8 @@ void kern_fake_remove_chain_dir(struct kern_fake *k, uint32_t chain);
  * all of the version. The directory of a tail-call chain. The pin of an exclusive root.
  */
 void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *name);
+/* Some program of the instance runs, so the kernel holds it whoever else does not. */
+bool kern_fake_runs(const struct kern_fake *k, const char *instance);
 /* So that it is not found again, even if it runs (what a daemon without these descriptors and marks left). */
 void kern_fake_lose_for_good(struct kern_fake *k, const char *instance, const char *name);
 void kern_fake_lose_chain(struct kern_fake *k, const char *interface);

@@ -251,6 +251,18 @@ void kern_fake_lose_pin(struct kern_fake *k, const char *instance, const char *n
 	}
 }
 
+bool kern_fake_runs(const struct kern_fake *k, const char *instance)
+{
+	for (size_t i = 0; i < k->objects.n; i++) {
+		const struct fake_object *o = &k->objects.v[i];
+
+		for (size_t n = 0; str_eq(o->instance, instance) && n < o->program_count; n++)
+			if (runs_anywhere(k, o->programs[n].id))
+				return true;
+	}
+	return false;
+}
+
 void kern_fake_lose_for_good(struct kern_fake *k, const char *instance, const char *name)
 {
 	kern_fake_lose_pin(k, instance, name);

@@ -579,7 +579,9 @@ static void lose_pins(struct world *w, size_t object, const char *interface)
 			kern_fake_lose_for_good(w->kernel, object_names[object], program);
 		break;
 	case 1:
-		kern_fake_lose_pin(w->kernel, object_names[object], NULL);
+		/* What the process alone holds ends with it: then the end depends on when that is. */
+		if (kern_fake_runs(w->kernel, object_names[object]))
+			kern_fake_lose_pin(w->kernel, object_names[object], NULL);
 		break;
 	case 2:
 		kern_fake_lose_pin(w->kernel, object_names[object], "m");

@@ -492,7 +492,8 @@ static void applied_plan_is_empty(void **state)
 	(void)state;
 	maps_compared = maps_replaced = 0;
 	for_each_seed(check_applied_plan_is_empty, 1);
-	assert_true(maps_compared > maps_replaced && maps_replaced > 0);
+	if (from_environment("PROPERTY_SEEDS", SEEDS_DEFAULT) >= SEEDS_DEFAULT)
+		assert_true(maps_compared > maps_replaced && maps_replaced > 0);
 }
 
 static void end_is_that_of_a_fresh_node(void **state)
