@@ -119,12 +119,17 @@ owner=$(map_id m1 trace)
 equal "a follower has its owner's map" "$owner" "$(map_id m2 trace)"
 member m1 9 10 'v*' 'on_missing: drop'
 check "the owner is loaded anew" converge
-check "with a new map" test "$owner" != "$(map_id m1 trace)"
+equal "with the map that it had" "$owner" "$(map_id m1 trace)"
+versions=$(object_dir m2)
+sed -i 's|^    programs:|    maps: {trace: {on_change: reset}}\n&|; s|id: 9|id: 8|' "$conf/m1.yaml"
+check "and once more" converge
+check "with a new map, if that is declared" test "$owner" != "$(map_id m1 trace)"
+check "the followers have new versions then" test "$versions" != "$(object_dir m2)"
 for follower in m2 m3; do
 	equal "$follower follows" "$(map_id m1 trace)" "$(map_id "$follower" trace)"
 done
 send p1 1
-equal "and all write into the new one" "2 9 4" "$(trace_last)"
+equal "and all write into the new one" "2 8 4" "$(trace_last)"
 
 # --- one instance for each interface -------------------------------------------------
 

@@ -46,14 +46,24 @@ static void slots_stay_filled_without_pins(void **state)
 	for (int i = 0; i < 2; i++) {
 		o = look(false);
 		assert_true(filter_at(TC_INGRESS)->ours);
-		assert_true(observed_find_program(o, op.tc.chain_id)->ours);
+		assert_true(observed_find_chain(o, op.tc.chain_id)->lost_count > 0);
 	}
 	send_packet("v0-p", 9);
 	assert_string_equal(wait_for_trace(9), "1 2");
 	op = clear_op(MECHANISM_CLSACT, TC_INGRESS, op.tc.chain_id);
 	apply_fine(&op);
+	/* Until the chain is removed it may be wanted again. */
+	apply_fine(&(struct op){ .kind = OP_CHAIN_REMOVE, .chain = { .id = op.tc.expected_id } });
 	(void)look(false);
 	wait_for_end_of(op.tc.expected_id);
+}
+
+static void remove_object(const char *instance)
+{
+	const struct op op = { .kind = OP_OBJECT_REMOVE,
+			       .object = { .instance = instance, .version = "v" } };
+
+	apply_fine(&op);
 }
 
 static void nothing_is_looked_at_without_a_reason(void **state)
@@ -62,13 +72,13 @@ static void nothing_is_looked_at_without_a_reason(void **state)
 
 	(void)state;
 	assert_true(look(false)->tc_count >= 2 * 2); /* something of ours could be in a filter */
-	remove_pins("a");
-	remove_pins("b");
+	remove_object("a");
+	remove_object("b");
 	o = look(false);
 	assert_true(o->tc_count >= 2 * 2);
 	if (fixture_has("tcx"))
 		put("c", TC_PLACE_LAST, NULL);
-	remove_pins("c");
+	remove_object("c");
 	o = look(false);
 	assert_int_equal(o->tc_count, fixture_has("tcx") ? 1 : 0);
 	if (o->tc_count > 0) {
