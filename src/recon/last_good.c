@@ -140,14 +140,15 @@ bool loader_refuse(struct generation *g, const struct object_decl *o, const char
 {
 	struct loader *l = g->loader;
 	struct refused *f;
+	size_t i = 0;
 
 	if (refused_find(l, o->name, o->source->sha256) ||
 	    !other_is_kept(l, g->desired.files[o->file].path, o))
 		return false;
-	for (f = l->refused; f < l->refused + l->refused_count; f++)
-		if (str_eq(f->object, o->name))
-			break;
-	if (f < l->refused + l->refused_count) { /* an earlier content of it */
+	while (i < l->refused_count && !str_eq(l->refused[i].object, o->name))
+		i++;
+	if (i < l->refused_count) { /* an earlier content of it */
+		f = &l->refused[i];
 		refused_done(f);
 	} else {
 		l->refused = xrealloc(l->refused, (l->refused_count + 1) * sizeof(*l->refused));

@@ -36,6 +36,9 @@ declare -A crash_words=(
 	[ENOSPC]="No space left on device"
 )
 
+# Looking for leaks takes ptrace, which crashtool has taken.
+export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+
 crashtool() {
 	"$builddir/tests/tools/crashtool" "$@"
 }

@@ -161,6 +161,7 @@ int flood_check(const char *interface, const char *object, uint32_t required, co
 	(void)sigwait(&set, &caught);
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS; /* the whole qdisc, if there is one */
 	(void)bpf_tc_hook_destroy(&hook);
+	bpf_object__close(o);
 	return 0;
 }
 
