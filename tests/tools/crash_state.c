@@ -536,7 +536,8 @@ int crash_state(const char *created_path, const char *base, char **directories)
 			fprintf(stderr, "crashtool: %s: %s\n", *d, strerror(errno));
 			return 1;
 		}
-	qsort(state.pins, state.pin_count, sizeof(*state.pins), pin_compare);
+	if (state.pin_count > 0)
+		qsort(state.pins, state.pin_count, sizeof(*state.pins), pin_compare);
 	for (size_t i = 0; i < state.pin_count; i++) {
 		const struct pin *p = &state.pins[i];
 
@@ -550,7 +551,8 @@ int crash_state(const char *created_path, const char *base, char **directories)
 	show_interfaces();
 	show_mounts(directories);
 	r = show_created(created_path);
-	qsort(state.lines.v, state.lines.n, sizeof(*state.lines.v), word_compare);
+	if (state.lines.n > 0)
+		qsort(state.lines.v, state.lines.n, sizeof(*state.lines.v), word_compare);
 	for (size_t i = 0; i < state.lines.n; i++)
 		puts(state.lines.v[i]);
 	return r < 0 ? 1 : 0;
