@@ -260,6 +260,14 @@ static void memory_follow(struct manager *m)
 	m->operations = operations;
 }
 
+/* One that was refused suspends nothing. */
+static bool is_suspended(const struct manager *m)
+{
+	const struct status *s = recon_status(m->engine->recon);
+
+	return s && s->suspended;
+}
+
 /* After a purge nothing comes back before `resume`; and a suspension can end by itself. */
 static void suspend_follow(struct manager *m, bool purged)
 {
@@ -322,7 +330,7 @@ static void manager_reconcile(struct manager *m)
 	settings_follow(m);
 	sockets_follow(m);
 	watch_follow(m);
-	suspend_follow(m, purge);
+	suspend_follow(m, purge && is_suspended(m));
 	retry_arm(m);
 	resync_arm(m, false);
 	control_resume(m->control);

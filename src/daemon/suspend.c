@@ -14,9 +14,11 @@
 
 static int write_new(const char *path, const char *text)
 {
-	cleanup(closep) int fd =
-		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	cleanup(closep) int fd = -1;
 
+	/* What lies there may be a FIFO, which would be waited for. */
+	(void)unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
 	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
@@ -48,7 +50,7 @@ int suspend_save(const char *run_dir, uint64_t until_ns, struct error *e)
 bool suspend_load(const char *run_dir, uint64_t now_ns, uint64_t *ret_until_ns)
 {
 	cleanup(freep) char *path = xasprintf("%s/" FILE_NAME, run_dir);
-	cleanup(closep) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup(closep) int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char text[80] = "", boot[BOOT_ID_SIZE], current[BOOT_ID_SIZE];
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	uint64_t until;

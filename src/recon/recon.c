@@ -658,11 +658,18 @@ int recon_run(struct recon *r, unsigned int dirty, uint64_t now_ns, struct error
 
 int recon_purge(struct recon *r, uint64_t now_ns, struct error *e)
 {
+	bool was_suspended = r->suspended;
+	uint64_t resume_ns = r->resume_ns;
 	struct error local = { 0 };
 	int code;
 
 	recon_resume(r);
 	code = run(r, 0, now_ns, true, e ? e : &local);
+	if (code >= 0 && r->plan && r->plan->newer) { /* refused: nothing was done */
+		if (was_suspended)
+			recon_suspend(r, resume_ns);
+		return 0;
+	}
 	recon_suspend(r, 0);
 	return code < 0 ? code : run(r, 0, now_ns, false, e ? e : &local);
 }

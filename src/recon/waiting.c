@@ -91,10 +91,13 @@ struct string_list waiting_list(const struct waiting *w)
 
 static int write_text(const char *path, const struct strbuf *text)
 {
-	cleanup(closep) int fd =
-		open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	ssize_t n = fd < 0 ? -1 : write(fd, text->s, text->len);
+	cleanup(closep) int fd = -1;
+	ssize_t n;
 
+	/* What lies there may be a FIFO, which would be waited for. */
+	(void)unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	n = fd < 0 ? -1 : write(fd, text->s, text->len);
 	if (n < 0)
 		return -errno;
 	return (size_t)n == text->len ? 0 : -ENOSPC;

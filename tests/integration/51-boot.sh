@@ -72,6 +72,16 @@ equal "nor written to" "$passwd" "$(sha256sum </etc/passwd)"
 check "what is not ours is still there" test -f "$run/shares/gone/maps/file" -a -f "$state/last-good/stray"
 refuse 1 "what was left unfinished is not" test -e "$state/last-good/files/.new"
 
+reboot
+rm -f "$run"/{suspended,waiting}{,.new} # whoever opens a FIFO waits for the other end
+mkfifo "$run/suspended" "$run/suspended.new" "$run/waiting" "$run/waiting.new"
+daemon_start
+check "the start with FIFOs in the place of files" converge
+equal "ends the same" "$first" "$(end_state)"
+check "what is to be noted can be noted" ctl suspend
+check "as a file" test -f "$run/suspended"
+check "and resumed" ctl resume
+
 # Other files than those that the state directory knows: another node's disk, or a restored one.
 reboot
 {

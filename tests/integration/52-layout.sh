@@ -93,10 +93,10 @@ equal "nothing is attached" "" "$(root_of v1)"
 matches "the status says why" "made by a newer bpfshare" "$(ctl status)"
 equal "an event, too" 1 "$(ctl events --json | grep '"kind": *"failure"' | grep -c 'newer bpfshare')"
 refuse 1 "nor is it purged" ctl purge
+check "which suspends nothing" test ! -e "$run/suspended"
 equal "nothing of it" "$before" "$(ids)"
 refuse 1 "plan says so, too" ctl plan --bpffs "$bpffs" --conf-dir "$conf" \
 	--config "$work/bpfshared.yaml" --run-dir "$run"
-check "resumed" eval 'ctl resume; true'
 age $layout "$(object_dir m2)"
 ctl reload >/dev/null
 check "what is known is dealt with, without a restart" converge
