@@ -460,7 +460,7 @@ static int is_mark(struct arena *a, uint32_t id, const char *name, struct error 
 					 error_set(e, -errno, "cannot look at map id %u: %s", id,
 						   error_string(errno));
 	r = pin_map_info(a, fd, &map, e);
-	return r < 0 ? r : str_eq(map.name, name);
+	return r < 0 ? r : pin_is_meta(fd, &map, name);
 }
 
 struct id_list {
@@ -502,7 +502,7 @@ int keep_find_marks(const struct kern_context *c, struct arena *a, struct observ
 		struct observed_program *p = &o->programs[i];
 		int r;
 
-		if (has_id(&pinned, p->id) || p->map_count == 0)
+		if (has_id(&pinned, p->id) || p->map_count == 0 || !pin_is_by_us(p))
 			continue;
 		/* It is bound after the load; other maps are not to be opened by id (object_recover.c says why). */
 		r = is_mark(a, p->maps[p->map_count - 1], name, e);

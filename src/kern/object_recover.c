@@ -5,6 +5,9 @@
  * which version they are of and what the version consists of. Programs are told apart by the names of their
  * functions, maps by what the kernel keeps of theirs: 15 characters, those of data sections behind a part of the
  * object's name.
+ *
+ * Anybody who may make maps can make one that looks like metadata, with any contents. It is believed only of
+ * programs that this user loaded, and in no case to be consistent with what was found before.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -137,8 +140,16 @@ static bool was_looked_at(const struct scan *s, uint32_t id)
 	return false;
 }
 
-/* The version whose metadata this map is; NULL: it is something else, or gone by now. */
-static struct found_version *look_at_map(struct scan *s, uint32_t id)
+/* What runs at our hooks; of an object that has such a program the others are taken as well. */
+static bool is_of_our_types(const struct observed_program *p)
+{
+	return p->type == BPF_PROG_TYPE_XDP || p->type == BPF_PROG_TYPE_SCHED_CLS ||
+	       p->type == BPF_PROG_TYPE_EXT;
+}
+
+/* The version whose metadata this map of the program is; NULL: it is something else, or gone by now. */
+static struct found_version *look_at_map(struct scan *s, const struct observed_program *p,
+					 uint32_t id)
 {
 	cleanup(closep) int fd = -1;
 	struct found_version *v = find_version(s, id);
@@ -146,11 +157,13 @@ static struct found_version *look_at_map(struct scan *s, uint32_t id)
 	struct meta_object meta;
 	struct pin_meta data;
 
-	if (v || was_looked_at(s, id))
+	if (!pin_is_by_us(p))
+		return NULL;
+	if (v || was_looked_at(s, id) || !is_of_our_types(p))
 		return v;
 	fd = bpf_map_get_fd_by_id(id);
 	if (fd < 0 || pin_map_info(s->a, fd, &map, NULL) < 0 ||
-	    !str_eq(map.name, pin_meta_name(s->a, s->c->tag)) ||
+	    !pin_is_meta(fd, &map, pin_meta_name(s->a, s->c->tag)) ||
 	    pin_meta_read_fd(s->a, fd, map.name, &data, NULL) < 0 ||
 	    meta_object_decode(s->a, data.data, data.size, &meta, NULL) < 0) {
 		*LIST_ADD(s->a, &s->foreign) = id;
@@ -185,7 +198,7 @@ static int look_at_program(struct scan *s, uint32_t id, struct error *e)
 	 * 6.18 still does).
 	 */
 	if (program.map_count > 0)
-		v = look_at_map(s, program.maps[program.map_count - 1]);
+		v = look_at_map(s, &program, program.maps[program.map_count - 1]);
 	if (!v)
 		return 0;
 	function = strlen(program.name) < KERNEL_NAME ? NULL : function_by_btf(s->a, fd);
@@ -237,7 +250,7 @@ static void take_programs(struct recover *r, const struct found_version *v,
 	size_t *count = extension ? &o->extension_count : &o->program_count;
 	const char *part = extension ? LAYOUT_EXTENSIONS : LAYOUT_PROGRAMS;
 
-	for (size_t i = 0; i < o->meta.program_count; i++) {
+	for (size_t i = 0; i < o->meta.program_count && *count < o->meta.program_count; i++) {
 		const char *function = o->meta.programs[i];
 		const struct found_program *p = find_program(v, function, extension);
 
@@ -345,7 +358,7 @@ static void take_maps(struct scan *s, struct recover *r, const struct found_vers
 
 	for (size_t i = 0; i < v->programs.n; i++)
 		add_candidates(s, &v->programs.v[i], &candidates);
-	for (size_t i = 0; i < o->meta.map_count; i++) {
+	for (size_t i = 0; i < o->meta.map_count && o->map_count < o->meta.map_count; i++) {
 		const struct meta_map *m = &o->meta.maps[i];
 		const struct observed_map *map;
 
@@ -364,31 +377,52 @@ static void take_maps(struct scan *s, struct recover *r, const struct found_vers
 
 /* --- the whole ---------------------------------------------------------------------------- */
 
+/* What other metadata listed is not this version's: that metadata is not what the programs were bound to. */
+static void forget(struct observed_object *o)
+{
+	*o = (struct observed_object){
+		.instance = o->instance,
+		.version = o->version,
+		.foreign = o->foreign,
+	};
+}
+
+static struct observed_program *room_for_programs(struct arena *a, const struct observed_program *v,
+						  size_t n, size_t most)
+{
+	struct observed_program *room = arena_calloc(a, MAX(n, most), sizeof(*room));
+
+	for (size_t i = 0; i < n; i++)
+		room[i] = v[i];
+	return room;
+}
+
 static void prepare(struct arena *a, struct observed_object *o, const struct found_version *v)
 {
-	const struct observed_object before = *o;
+	const size_t programs = v->meta.program_count;
+	const struct observed_map *before;
 
+	if (o->meta_id != v->meta_id)
+		forget(o);
 	o->meta = v->meta;
-	o->programs = arena_calloc(a, v->meta.program_count, sizeof(*o->programs));
-	o->maps = arena_calloc(a, v->meta.map_count, sizeof(*o->maps));
-	o->extensions = arena_calloc(a, v->meta.program_count, sizeof(*o->extensions));
-	for (size_t i = 0; i < before.program_count; i++)
-		o->programs[i] = before.programs[i];
-	for (size_t i = 0; i < before.map_count; i++)
-		o->maps[i] = before.maps[i];
-	for (size_t i = 0; i < before.extension_count; i++)
-		o->extensions[i] = before.extensions[i];
+	o->programs = room_for_programs(a, o->programs, o->program_count, programs);
+	o->extensions = room_for_programs(a, o->extensions, o->extension_count, programs);
+	before = o->maps;
+	o->maps = arena_calloc(a, MAX(o->map_count, v->meta.map_count), sizeof(*o->maps));
+	for (size_t i = 0; i < o->map_count; i++)
+		o->maps[i] = before[i];
 }
 
 /* True: something was found that was not there before. */
 static bool complete(struct scan *s, const struct found_version *v, struct observed_object *o)
 {
 	struct recover r = { s->c, s->a, layout_object_dir(s->a, o->instance, o->version), { 0 } };
-	size_t before = o->lost_count;
+	size_t before;
 
-	for (size_t i = 0; i < o->lost_count; i++)
-		*LIST_ADD(s->a, &r.lost) = o->lost[i];
 	prepare(s->a, o, v);
+	before = o->lost_count;
+	for (size_t i = 0; i < before; i++)
+		*LIST_ADD(s->a, &r.lost) = o->lost[i];
 	take_programs(&r, v, o, false);
 	take_maps(s, &r, v, o);
 	take_programs(&r, v, o, true);
@@ -410,6 +444,47 @@ static bool runs(const struct observed *o, const struct found_version *v)
 		if (runs_unknown(o, v->programs.v[i].program.id))
 			return true;
 	return false;
+}
+
+static size_t live_programs(const struct found_version *v)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < v->meta.program_count; i++)
+		n += find_program(v, v->meta.programs[i], false) != NULL;
+	return n;
+}
+
+static bool is_version(const struct found_version *v, const struct meta_object *m)
+{
+	return str_eq(v->meta.instance, m->instance) && str_eq(v->meta.version, m->version);
+}
+
+/*
+ * Of all metadata of one version: that which is pinned, else that of most programs and of those that run. Between
+ * equals nothing tells which is right, and neither is taken.
+ */
+static const struct found_version *choose(const struct scan *s, const struct observed *o,
+					  const struct meta_object *of,
+					  const struct observed_object *at)
+{
+	const struct found_version *best = NULL;
+	size_t most = 0;
+	bool tie = false;
+
+	for (size_t i = 0; i < s->versions.n; i++) {
+		const struct found_version *v = &s->versions.v[i];
+		size_t n = 2 * live_programs(v) + runs(o, v);
+
+		if (!is_version(v, of))
+			continue;
+		if (at && at->meta_id == v->meta_id)
+			return v;
+		tie = n == most || (tie && n < most);
+		best = n > most ? v : best;
+		most = MAX(n, most);
+	}
+	return tie ? NULL : best;
 }
 
 static struct observed_object *find_object(const struct observed *o, const struct meta_object *m)
@@ -439,11 +514,15 @@ static void add_object(struct scan *s, struct observed *o, const struct found_ve
 	qsort(list, o->object_count, sizeof(*list), by_instance_and_version);
 }
 
+struct version_list {
+	LIST(const struct found_version *) list;
+};
+
 int object_recover(const struct kern_context *c, struct arena *a, struct observed *o,
 		   bool *ret_found, struct error *e)
 {
 	struct scan s = { .c = c, .a = a };
-	LIST(const struct found_version *) bare = { 0 };
+	struct version_list lacking = { 0 }, bare = { 0 };
 	int r;
 
 	*ret_found = false;
@@ -453,17 +532,20 @@ int object_recover(const struct kern_context *c, struct arena *a, struct observe
 	if (r < 0)
 		return error_prefix(e, r, "lost pins");
 	/* Judged before anything is added, since what is added counts as known. */
-	for (size_t i = 0; i < s.versions.n; i++)
-		if (!find_object(o, &s.versions.v[i].meta) && runs(o, &s.versions.v[i]))
-			*LIST_ADD(a, &bare) = &s.versions.v[i];
 	for (size_t i = 0; i < s.versions.n; i++) {
-		struct observed_object *at = find_object(o, &s.versions.v[i].meta);
+		const struct found_version *v = &s.versions.v[i];
+		struct observed_object *at = find_object(o, &v->meta);
 
-		if (at && lacks_something(at))
-			*ret_found |= complete(&s, &s.versions.v[i], at);
+		if (at ? !lacks_something(at) : !runs(o, v))
+			continue;
+		if (choose(&s, o, &v->meta, at) == v)
+			*LIST_ADD(a, at ? &lacking.list : &bare.list) = v;
 	}
-	for (size_t i = 0; i < bare.n; i++)
-		add_object(&s, o, bare.v[i]);
-	*ret_found |= bare.n > 0;
+	for (size_t i = 0; i < lacking.list.n; i++)
+		*ret_found |=
+			complete(&s, lacking.list.v[i], find_object(o, &lacking.list.v[i]->meta));
+	for (size_t i = 0; i < bare.list.n; i++)
+		add_object(&s, o, bare.list.v[i]);
+	*ret_found |= bare.list.n > 0;
 	return 0;
 }

@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 
@@ -251,6 +253,37 @@ int pin_directory_remove(struct arena *a, const char *path, struct error *e)
 const char *pin_meta_name(struct arena *a, const char *tag)
 {
 	return arena_printf(a, "bpfs_%s", tag);
+}
+
+/* Of all that the kernel tells of a map only fdinfo has it. */
+static bool is_frozen(int fd)
+{
+	char path[32], text[1024];
+	cleanup(closep) int info = -1;
+	const char *line;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = open(path, O_RDONLY | O_CLOEXEC);
+	n = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	line = strstr(text, "\nfrozen:");
+	return line && str_starts(line + strlen("\nfrozen:"), "\t1\n");
+}
+
+bool pin_is_meta(int fd, const struct observed_map *map, const char *name)
+{
+	return str_eq(map->name, name) && map->type == BPF_MAP_TYPE_ARRAY &&
+	       map->key_size == sizeof(uint32_t) && map->max_entries == 1 &&
+	       map->value_size <= LIMIT_META_BYTES && (map->flags & BPF_F_RDONLY_PROG) &&
+	       is_frozen(fd);
+}
+
+bool pin_is_by_us(const struct observed_program *p)
+{
+	return p->uid == getuid();
 }
 
 static int bind_to_programs(int map, const struct pin_owner *owner, struct error *e)

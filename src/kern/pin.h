@@ -63,6 +63,13 @@ struct pin_owner {
 };
 /* The name of such a map: 13 characters, of the 15 that the kernel keeps. */
 const char *pin_meta_name(struct arena *a, const char *tag);
+/*
+ * A name is anybody's to give. So a map that is found by its id is metadata only if it is as pin_meta_write()
+ * leaves it, nobody's to write to any more, and one of our own programs is bound to it.
+ */
+bool pin_is_meta(int fd, const struct observed_map *map, const char *name);
+/* The user that we are loaded it, and so nobody without rights or in a container with users of its own. */
+bool pin_is_by_us(const struct observed_program *p);
 
 /* Writes data into a frozen array of one entry and pins it as `meta` of the directory. */
 int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner,

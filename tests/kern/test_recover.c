@@ -9,6 +9,7 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,7 @@
 #include "base/str.h"
 #include "fixture.h"
 #include "kern/pin.h"
+#include "model/meta.h"
 
 static const struct observed_object *find(const char *instance)
 {
@@ -165,6 +167,209 @@ static void another_map_in_the_place_of_a_pin_is_not_believed(void **state)
 	assert_false(exists(below("%s~", path)));
 }
 
+/* Metadata of b's version "v" that somebody else made, bound to a program and a map of the names of b's. */
+struct forgery {
+	enum bpf_prog_type type;
+	uint32_t flags; /* of the metadata's map */
+	bool frozen, empty;
+	uid_t uid;
+	int program, map, meta;
+};
+
+static void forgery_done(struct forgery *f)
+{
+	closep(&f->program);
+	closep(&f->map);
+	closep(&f->meta);
+}
+
+static int load_program(enum bpf_prog_type type)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+
+	return bpf_prog_load(type, "xdp_trace", "GPL", code, ARRAY_SIZE(code), NULL);
+}
+
+static const char *name_of_meta(void)
+{
+	cleanup(closep) int fd = bpf_obj_get(below("objects/b/v/meta"));
+	struct observed_map map;
+
+	assert_int_equal(pin_map_info(fixture.a, fd, &map, NULL), 0);
+	return map.name;
+}
+
+/* While b is loaded, of which all is known by then. */
+static void forge(struct forgery *f)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = f->flags);
+	const char *name = name_of_meta();
+	struct meta_object m = find("b")->meta;
+	const uint32_t zero = 0;
+	const void *data;
+	size_t size;
+
+	if (f->empty)
+		m.program_count = m.map_count = 0;
+	data = meta_object_encode(fixture.a, &m, &size);
+	/* What the kernel writes down is the real one; the effective one keeps its capabilities. */
+	assert_int_equal(setresuid(f->uid, (uid_t)-1, (uid_t)-1), 0);
+	f->program = load_program(f->type);
+	assert_int_equal(setresuid(0, (uid_t)-1, (uid_t)-1), 0);
+	f->map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "packets", 4, 8, 1, NULL);
+	f->meta = bpf_map_create(BPF_MAP_TYPE_ARRAY, name, 4, (uint32_t)size, 1, &opts);
+	assert_true(f->program >= 0 && f->map >= 0 && f->meta >= 0);
+	assert_int_equal(bpf_map_update_elem(f->meta, &zero, data, BPF_ANY), 0);
+	if (f->frozen)
+		assert_int_equal(bpf_map_freeze(f->meta), 0);
+	assert_int_equal(bpf_prog_bind_map(f->program, f->map, NULL), 0);
+	assert_int_equal(bpf_prog_bind_map(f->program, f->meta, NULL), 0);
+}
+
+static void load_again(const char *instance, uint32_t id)
+{
+	struct op op = { .kind = OP_OBJECT_REMOVE, .object = { .version = "v" } };
+
+	op.object.instance = instance;
+	apply_fine(&op);
+	load_member(instance, id, XDP_PASS);
+}
+
+/* The ids of the forged ones are lower, so that a search meets them first. */
+static void assert_forgery_is_not_believed(struct forgery *f, const char *pin)
+{
+	const struct observed_object *was, *lost;
+
+	load_member("a", 1, XDP_PASS);
+	load_member("b", 2, XDP_PASS);
+	forge(f);
+	load_again("b", 2);
+	was = find("b");
+	assert_int_equal(unlink(below("objects/b/v/%s", pin)), 0);
+	fixture_restart();
+	lost = find("b");
+	assert_same(was, lost);
+	assert_int_equal(lost->lost_count, 1);
+	restore(lost->lost, 1);
+	assert_same(was, find("b"));
+	assert_int_equal(find("b")->lost_count, 0);
+}
+
+static void forged_metadata_is_not_believed(void **state)
+{
+	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_SOCKET_FILTER };
+
+	(void)state;
+	assert_forgery_is_not_believed(&f, "maps/packets");
+}
+
+static void metadata_of_nothing_is_not_believed(void **state)
+{
+	cleanup(forgery_done) struct forgery f = {
+		.type = BPF_PROG_TYPE_XDP, .flags = BPF_F_RDONLY_PROG, .frozen = true, .empty = true
+	};
+
+	(void)state;
+	assert_forgery_is_not_believed(&f, "maps/packets");
+}
+
+static void metadata_that_can_be_written_is_not_believed(void **state)
+{
+	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP,
+						   .flags = BPF_F_RDONLY_PROG };
+
+	(void)state;
+	assert_forgery_is_not_believed(&f, "meta");
+}
+
+static void metadata_that_programs_can_write_is_not_believed(void **state)
+{
+	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP, .frozen = true };
+
+	(void)state;
+	assert_forgery_is_not_believed(&f, "meta");
+}
+
+static void metadata_of_another_user_is_not_believed(void **state)
+{
+	cleanup(forgery_done) struct forgery f = {
+		.type = BPF_PROG_TYPE_XDP, .flags = BPF_F_RDONLY_PROG, .frozen = true, .uid = 65534
+	};
+
+	(void)state;
+	assert_forgery_is_not_believed(&f, "meta");
+}
+
+static void metadata_of_another_type_is_not_believed(void **state)
+{
+	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_SOCKET_FILTER,
+						   .flags = BPF_F_RDONLY_PROG,
+						   .frozen = true };
+
+	(void)state;
+	assert_forgery_is_not_believed(&f, "meta");
+}
+
+/* Nothing but its pin tells it from ours. */
+static void metadata_that_is_pinned_is_preferred(void **state)
+{
+	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP,
+						   .flags = BPF_F_RDONLY_PROG,
+						   .frozen = true };
+
+	(void)state;
+	assert_forgery_is_not_believed(&f, "maps/packets");
+}
+
+static void metadata_of_what_runs_is_preferred(void **state)
+{
+	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP,
+						   .flags = BPF_F_RDONLY_PROG,
+						   .frozen = true };
+	const uint32_t veth = make_veth("v0");
+	struct op op = root_op(OP_ROOT_SET, "v0", veth);
+	const struct observed_object *was;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	load_member("b", 2, XDP_PASS);
+	forge(&f);
+	load_again("b", 2);
+	op.root.program = (struct program_ref){ "b", "v", "xdp_trace", 0 };
+	apply_fine(&op);
+	was = find("b");
+	remove_all();
+	fixture_restart();
+	assert_same(was, find("b"));
+}
+
+/* The mark of a root: ours is known by it, and what carries another's is not. */
+static void a_forged_mark_is_not_believed(void **state)
+{
+	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP };
+	LIBBPF_OPTS(bpf_link_create_opts, opts);
+	cleanup(closep) int link = -1;
+	const uint32_t veth = make_veth("v0");
+	struct observed o;
+	bool seen = false;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	load_member("b", 2, XDP_PASS);
+	forge(&f);
+	link = bpf_link_create(f.program, (int)veth, BPF_XDP, &opts);
+	assert_true(link >= 0);
+	o = observe();
+	for (size_t i = 0; i < o.program_count; i++) {
+		seen |= o.programs[i].id == id_of_program(f.program);
+		assert_false(o.programs[i].id == id_of_program(f.program) && o.programs[i].ours);
+	}
+	assert_true(seen);
+}
+
 static void a_held_array_keeps_its_slots(void **state)
 {
 	static const char *const members[] = { "a", "b" };
@@ -258,6 +463,15 @@ int main(void)
 		FIXTURE_TEST(what_does_not_run_is_gone_for_another_process),
 		FIXTURE_TEST(a_map_is_found_by_its_program),
 		FIXTURE_TEST(another_map_in_the_place_of_a_pin_is_not_believed),
+		FIXTURE_TEST(forged_metadata_is_not_believed),
+		FIXTURE_TEST(metadata_of_nothing_is_not_believed),
+		FIXTURE_TEST(metadata_that_can_be_written_is_not_believed),
+		FIXTURE_TEST(metadata_that_programs_can_write_is_not_believed),
+		FIXTURE_TEST(metadata_of_another_user_is_not_believed),
+		FIXTURE_TEST(metadata_of_another_type_is_not_believed),
+		FIXTURE_TEST(metadata_that_is_pinned_is_preferred),
+		FIXTURE_TEST(metadata_of_what_runs_is_preferred),
+		FIXTURE_TEST(a_forged_mark_is_not_believed),
 		FIXTURE_TEST(a_held_array_keeps_its_slots),
 		FIXTURE_TEST(what_is_removed_on_purpose_is_not_held),
 		FIXTURE_TEST(pins_of_others_outlive_the_version),
