@@ -4,6 +4,7 @@
  * listed. What did not change since it was read comes from kern/object_cache.h.
  */
 #include <errno.h>
+#include <linux/bpf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +17,32 @@
 #include "kern/recover.h"
 #include "model/layout.h"
 
+#define KERNEL_NAME 15
+
+static bool uses(const struct observed_program *p, uint32_t map)
+{
+	for (size_t i = 0; i < p->map_count; i++)
+		if (p->maps[i] == map)
+			return true;
+	return false;
+}
+
+/*
+ * A pin may have been replaced while no daemon held what was there. But all programs of a version are bound to its
+ * metadata, and only root can open that to bind another.
+ */
+static bool is_of_version(const struct observed_program *p, uint32_t meta_id, const char *part,
+			  const char *function)
+{
+	bool extension = p->type == BPF_PROG_TYPE_EXT;
+
+	return uses(p, meta_id) && extension == str_eq(part, LAYOUT_EXTENSIONS) &&
+	       (!*p->name || strncmp(p->name, function, KERNEL_NAME) == 0);
+}
+
 /* 1: the program of this function is or was pinned below part, 0: it is not. */
 static int observe_program(struct recover *look, const char *part, const char *function,
-			   struct observed_program *ret, struct error *e)
+			   struct observed_program *ret, uint32_t meta_id, struct error *e)
 {
 	const char *name = arena_printf(look->a, "%s/%s", part, layout_escape(look->a, function));
 	cleanup(closep) int fd = -1;
@@ -27,8 +51,8 @@ static int observe_program(struct recover *look, const char *part, const char *f
 	if (r <= 0)
 		return r;
 	r = pin_program_info(look->a, fd, ret, e);
-	if (r < 0)
-		return r;
+	if (r < 0 || !is_of_version(ret, meta_id, part, function))
+		return MIN(r, 0);
 	ret->name = function;
 	return 1;
 }
@@ -49,6 +73,28 @@ static int observe_map(struct recover *look, const char *map, struct observed_ma
 	return 1;
 }
 
+static bool is_pinned_map(const struct observed_object *o, uint32_t id)
+{
+	for (size_t i = 0; i < o->map_count; i++)
+		if (o->maps[i].id == id)
+			return true;
+	return false;
+}
+
+/*
+ * All maps that a version's programs use are pinned with it. If one is not, though nothing is missing, it was replaced:
+ * object_recover.c finds out in whose place it belongs.
+ */
+static bool has_all_maps(const struct observed_object *o)
+{
+	for (size_t i = 0; i < o->program_count; i++)
+		for (size_t k = 0; k < o->programs[i].map_count; k++)
+			if (o->programs[i].maps[k] != o->meta_id &&
+			    !is_pinned_map(o, o->programs[i].maps[k]))
+				return false;
+	return true;
+}
+
 /* Of the freplace forms those that were loaded: no chain needs them all, and tail calls none. */
 static int observe_pins(struct recover *look, struct observed_object *o, struct error *e)
 {
@@ -60,7 +106,7 @@ static int observe_pins(struct recover *look, struct observed_object *o, struct 
 	o->extensions = arena_calloc(look->a, m->program_count, sizeof(*o->extensions));
 	for (size_t i = 0; r >= 0 && i < m->program_count; i++) {
 		r = observe_program(look, LAYOUT_PROGRAMS, m->programs[i],
-				    &o->programs[o->program_count], e);
+				    &o->programs[o->program_count], o->meta_id, e);
 		o->program_count += r > 0;
 	}
 	for (size_t i = 0; r >= 0 && i < m->map_count; i++) {
@@ -69,10 +115,11 @@ static int observe_pins(struct recover *look, struct observed_object *o, struct 
 	}
 	for (size_t i = 0; r >= 0 && i < m->program_count; i++) {
 		r = observe_program(look, LAYOUT_EXTENSIONS, m->programs[i],
-				    &o->extensions[o->extension_count], e);
+				    &o->extensions[o->extension_count], o->meta_id, e);
 		o->extension_count += r > 0;
 	}
-	o->complete = o->program_count == m->program_count && o->map_count == m->map_count;
+	o->complete = o->program_count == m->program_count && o->map_count == m->map_count &&
+		      has_all_maps(o);
 	return MIN(r, 0);
 }
 

@@ -351,6 +351,49 @@ static bool is_ambiguous(const struct observed_object *o, const struct meta_map 
 	return false;
 }
 
+/*
+ * Whether something else is pinned as this map: it is not the one of that name that a program uses, and another that
+ * nobody has is. A map that no program uses is told by its pin alone.
+ */
+static bool is_replaced(const struct candidates *c, const struct observed_object *o,
+			const struct observed_map *map, const struct meta_map *m)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < c->list.n; i++) {
+		const struct observed_map *at = &c->list.v[i];
+
+		if (!may_be_map(at->name, kernel_source(m)))
+			continue;
+		if (at->id == map->id)
+			return false;
+		found |= !has_map(o, "", at->id);
+	}
+	return found && !is_ambiguous(o, m);
+}
+
+static const struct meta_map *meta_of(const struct observed_object *o, const char *name)
+{
+	for (size_t i = 0; i < o->meta.map_count; i++)
+		if (str_eq(o->meta.maps[i].name, name))
+			return &o->meta.maps[i];
+	return NULL;
+}
+
+static void drop_replaced(const struct candidates *c, struct observed_object *o)
+{
+	size_t i = 0;
+
+	while (i < o->map_count) {
+		const struct meta_map *m = meta_of(o, o->maps[i].name);
+
+		if (m && is_replaced(c, o, &o->maps[i], m))
+			o->maps[i] = o->maps[--o->map_count];
+		else
+			i++;
+	}
+}
+
 static void take_maps(struct scan *s, struct recover *r, const struct found_version *v,
 		      struct observed_object *o)
 {
@@ -358,6 +401,7 @@ static void take_maps(struct scan *s, struct recover *r, const struct found_vers
 
 	for (size_t i = 0; i < v->programs.n; i++)
 		add_candidates(s, &v->programs.v[i], &candidates);
+	drop_replaced(&candidates, o);
 	for (size_t i = 0; i < o->meta.map_count && o->map_count < o->meta.map_count; i++) {
 		const struct meta_map *m = &o->meta.maps[i];
 		const struct observed_map *map;

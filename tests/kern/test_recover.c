@@ -167,6 +167,143 @@ static void another_map_in_the_place_of_a_pin_is_not_believed(void **state)
 	assert_false(exists(below("%s~", path)));
 }
 
+static void load_again(const char *instance, uint32_t id)
+{
+	struct op op = { .kind = OP_OBJECT_REMOVE, .object = { .version = "v" } };
+
+	op.object.instance = instance;
+	apply_fine(&op);
+	load_member(instance, id, XDP_PASS);
+}
+
+static void pin_over(int fd, const char *pin)
+{
+	assert_int_equal(unlink(pin), 0);
+	assert_int_equal(bpf_obj_pin(fd, pin), 0);
+}
+
+/* Of one version, while no daemon is there to hold what was pinned. */
+static void assert_replaced_is_found(int other, const char *name)
+{
+	const uint32_t veth = make_veth("v0");
+	struct op op = root_op(OP_ROOT_SET, "v0", veth);
+	const struct observed_object *was, *lost;
+
+	load_member("a", 1, XDP_PASS);
+	/* Nobody else holds a program. */
+	op.root.program = (struct program_ref){ "a", "v", "xdp_trace", 0 };
+	apply_fine(&op);
+	was = find("a");
+	pin_over(other, below("objects/a/v/%s", name));
+	fixture_restart();
+	lost = find("a");
+	assert_same(was, lost);
+	assert_int_equal(lost->lost_count, 1);
+	assert_string_equal(lost->lost[0].path, arena_printf(fixture.a, "objects/a/v/%s", name));
+	assert_true(lost->lost[0].replaced);
+	restore(lost->lost, 1);
+	assert_same(was, find("a"));
+	assert_int_equal(find("a")->lost_count, 0);
+	fixture_restart();
+	assert_same(was, find("a"));
+	assert_int_equal(find("a")->lost_count, 0);
+}
+
+static void a_map_that_was_replaced_unseen_is_not_believed(void **state)
+{
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+
+	(void)state;
+	assert_replaced_is_found(other, "maps/packets");
+}
+
+/* Of the same name and kind as ours. */
+static void a_twin_of_a_map_is_not_believed(void **state)
+{
+	const char *pin = below("objects/b/v/maps/packets");
+	cleanup(closep) int other = -1;
+
+	(void)state;
+	load_member("b", 2, XDP_PASS);
+	other = bpf_obj_get(pin);
+	assert_true(other >= 0);
+	assert_replaced_is_found(other, "maps/packets");
+}
+
+static void a_program_that_was_replaced_unseen_is_not_believed(void **state)
+{
+	cleanup(closep) int other = load_foreign();
+
+	(void)state;
+	assert_replaced_is_found(other, "programs/xdp_trace");
+}
+
+/* The program of another version, which is ours as well. */
+static void a_twin_of_a_program_is_not_believed(void **state)
+{
+	cleanup(closep) int other = -1;
+
+	(void)state;
+	load_member("b", 2, XDP_PASS);
+	other = bpf_obj_get(below("objects/b/v/programs/xdp_trace"));
+	assert_true(other >= 0);
+	assert_replaced_is_found(other, "programs/xdp_trace");
+}
+
+static void metadata_that_was_replaced_unseen_is_not_believed(void **state)
+{
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+
+	(void)state;
+	assert_replaced_is_found(other, "meta");
+}
+
+/* Readable, and of the same version: but no program is bound to it. */
+static void a_twin_of_metadata_is_not_believed(void **state)
+{
+	cleanup(closep) int fd = -1, other = -1;
+	const struct observed_object *was, *lost;
+	const uint32_t zero = 0;
+	struct pin_meta data;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	fd = bpf_obj_get(below("objects/a/v/meta"));
+	assert_int_equal(pin_meta_read_fd(fixture.a, fd, "meta", &data, NULL), 0);
+	other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "twin", 4, (uint32_t)data.size, 1, NULL);
+	assert_int_equal(bpf_map_update_elem(other, &zero, data.data, BPF_ANY), 0);
+	was = find("a");
+	pin_over(other, below("objects/a/v/meta"));
+	fixture_restart();
+	lost = find("a");
+	assert_same(was, lost);
+	assert_int_equal(lost->lost_count, 1);
+	restore(lost->lost, 1);
+	assert_same(was, find("a"));
+	assert_int_equal(find("a")->lost_count, 0);
+}
+
+/* It is used by the version's program, but as another map. */
+static void another_map_of_the_version_is_not_believed(void **state)
+{
+	cleanup(closep) int other = -1;
+	const struct observed_object *was, *lost;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	was = find("a");
+	other = bpf_obj_get(below("objects/a/v/maps/trace"));
+	assert_true(other >= 0);
+	pin_over(other, below("objects/a/v/maps/packets"));
+	fixture_restart();
+	lost = find("a");
+	assert_same(was, lost);
+	assert_int_equal(lost->lost_count, 1);
+	restore(lost->lost, 1);
+	assert_same(was, find("a"));
+	assert_int_equal(find("a")->lost_count, 0);
+}
+
 /* Metadata of b's version "v" that somebody else made, bound to a program and a map of the names of b's. */
 struct forgery {
 	enum bpf_prog_type type;
@@ -227,15 +364,6 @@ static void forge(struct forgery *f)
 		assert_int_equal(bpf_map_freeze(f->meta), 0);
 	assert_int_equal(bpf_prog_bind_map(f->program, f->map, NULL), 0);
 	assert_int_equal(bpf_prog_bind_map(f->program, f->meta, NULL), 0);
-}
-
-static void load_again(const char *instance, uint32_t id)
-{
-	struct op op = { .kind = OP_OBJECT_REMOVE, .object = { .version = "v" } };
-
-	op.object.instance = instance;
-	apply_fine(&op);
-	load_member(instance, id, XDP_PASS);
 }
 
 /* The ids of the forged ones are lower, so that a search meets them first. */
@@ -463,6 +591,13 @@ int main(void)
 		FIXTURE_TEST(what_does_not_run_is_gone_for_another_process),
 		FIXTURE_TEST(a_map_is_found_by_its_program),
 		FIXTURE_TEST(another_map_in_the_place_of_a_pin_is_not_believed),
+		FIXTURE_TEST(a_map_that_was_replaced_unseen_is_not_believed),
+		FIXTURE_TEST(a_twin_of_a_map_is_not_believed),
+		FIXTURE_TEST(a_program_that_was_replaced_unseen_is_not_believed),
+		FIXTURE_TEST(a_twin_of_a_program_is_not_believed),
+		FIXTURE_TEST(metadata_that_was_replaced_unseen_is_not_believed),
+		FIXTURE_TEST(a_twin_of_metadata_is_not_believed),
+		FIXTURE_TEST(another_map_of_the_version_is_not_believed),
 		FIXTURE_TEST(forged_metadata_is_not_believed),
 		FIXTURE_TEST(metadata_of_nothing_is_not_believed),
 		FIXTURE_TEST(metadata_that_can_be_written_is_not_believed),
