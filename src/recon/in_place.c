@@ -337,11 +337,25 @@ static bool is_there(const struct observed *o, const struct item *item)
 	return !item->at_interface || observed_find_interface(o, item->netns, item->ifindex);
 }
 
-/* Chains and the slots of those that are gone are of no use to anybody. */
-static bool is_stale_slot(const struct observed *o, const struct item *item)
+/* The id in "slot CHAIN SLOT" and "protocol IFINDEX CHAIN", 0: it is of no chain. */
+static uint32_t chain_of(const struct item *item)
 {
-	return str_starts(item->key, "slot ") &&
-	       !observed_find_chain(o, (uint32_t)strtoul(item->key + 5, NULL, 10));
+	if (str_starts(item->key, "slot "))
+		return (uint32_t)strtoul(item->key + strlen("slot "), NULL, 10);
+	if (str_starts(item->key, "protocol "))
+		return (uint32_t)strtoul(strrchr(item->key, ' '), NULL, 10);
+	return 0;
+}
+
+/*
+ * A chain takes its slots and its pins with it, and no other ever has its id: what is remembered of one that is gone
+ * would stay for ever.
+ */
+static bool is_of_lost_chain(const struct observed *o, const struct item *item)
+{
+	uint32_t chain = chain_of(item);
+
+	return chain && !observed_find_chain(o, chain);
 }
 
 static void keep_old(struct arena *a, const struct in_place *old, const struct observed *o,
@@ -354,7 +368,7 @@ static void keep_old(struct arena *a, const struct in_place *old, const struct o
 		struct item item = old->v[i];
 
 		if (!item.value || find(&now, item.key) || !is_there(o, &item) ||
-		    is_stale_slot(o, &item))
+		    is_of_lost_chain(o, &item))
 			continue;
 		item.key = arena_strdup(a, item.key);
 		item.value = arena_strdup(a, item.value);

@@ -37,6 +37,7 @@ const char *in_place_mode_key(struct arena *a, const char *path,
 			      const char *pin); /* pin may be NULL */
 const char *in_place_pin_key(struct arena *a, const char *path, const char *alias);
 const char *in_place_seal_key(struct arena *a, const char *path);
+/* As the directory dispatch-IFINDEX-CHAIN, which tells no namespace either: two interfaces would share it. */
 const char *in_place_protocol_key(struct arena *a, uint32_t ifindex, uint32_t id);
 #define IN_PLACE_BPFFS     "bpffs"
 #define IN_PLACE_DIRECTORY "directory"

@@ -195,6 +195,37 @@ static void pins_are_always_repairs(void **state)
 	assert_reason(&op, "PinReplaced", "objects/a/1/meta");
 }
 
+static bool protocol_is_known(uint32_t chain)
+{
+	const struct op op = { .kind = OP_ROOT_PIN,
+			       .key = "eth0/xdp",
+			       .root = { .ifindex = 2, .chain_id = chain } };
+
+	return reason_of(&op) != NULL;
+}
+
+static void pins_of_the_protocol_are_forgotten_with_their_chain(void **state)
+{
+	uint32_t at[] = { 2 };
+	struct observed_chain chain = { .complete = true, .pinned_at = at, .pinned_count = 1 };
+
+	(void)state;
+	chain.meta.signature = "s";
+	f.o.chains = &chain;
+	f.o.chain_count = 1;
+	for (chain.id = 100; chain.id < 110; chain.id++) {
+		drift_settled(f.drift, &f.o);
+		chain.pinned_count = 0; /* somebody removes them, which is remembered … */
+		drift_settled(f.drift, &f.o);
+		assert_true(protocol_is_known(chain.id));
+		chain.pinned_count = 1;
+	}
+	f.o.chain_count = 0; /* … as long as there is something to bring back */
+	drift_settled(f.drift, &f.o);
+	for (uint32_t id = 100; id < 110; id++)
+		assert_false(protocol_is_known(id));
+}
+
 static struct op share_op(enum op_kind kind, const char *pin)
 {
 	return (struct op){ .kind = kind,
@@ -398,6 +429,7 @@ int main(void)
 		TEST(another_interface_is_new),
 		TEST(a_lost_object_is_told),
 		TEST(pins_are_always_repairs),
+		TEST(pins_of_the_protocol_are_forgotten_with_their_chain),
 		TEST(shares_have_their_reasons),
 		TEST(many_repairs_in_a_short_time_are_a_fight),
 		TEST(each_time_of_rest_is_longer),
