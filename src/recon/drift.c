@@ -19,6 +19,12 @@ struct subject {
 	char *name, *key, *message;
 	uint64_t times[DRIFT_REPAIRS]; /* of the last repairs, the newest at (n - 1) % DRIFT_REPAIRS */
 	unsigned int n;
+	/*
+	 * A pass has several rounds at one time. The kinds of operations that repaired it at the last time, and the round
+	 * of the last one: the same kind in a later round means that it was undone in between.
+	 */
+	uint32_t kinds;
+	uint64_t round;
 	unsigned int level; /* how often it was given up so far */
 	uint64_t until_ns;  /* not repaired before; 0: it is */
 	bool told;
@@ -30,6 +36,7 @@ struct drift {
 	size_t count_count;
 	struct subject *v; /* in the order of their last repair */
 	size_t n;
+	uint64_t round;     /* number of the last plan */
 	struct arena *told; /* of the notices of the last look */
 	struct drift_notices notices;
 };
@@ -79,14 +86,19 @@ struct drift_cause drift_judge(const struct drift *d, struct arena *a, const str
 	return drift_judge_op(d->was, a, o, op);
 }
 
-void drift_did(struct drift *d, const struct op *op)
+void drift_did(struct drift *d, const struct op *op, const struct observed *o)
 {
-	in_place_did(d->was, op);
+	in_place_did(d->was, op, o);
 }
 
-void drift_settled(struct drift *d, const struct observed *o)
+void drift_settled(struct drift *d, const struct observed *o, bool nothing_left)
 {
-	in_place_update(d->was, o);
+	in_place_update(d->was, o, nothing_left);
+}
+
+void drift_new_files(struct drift *d)
+{
+	in_place_new_files(d->was);
 }
 
 static bool was_told(const struct drift_notices *l, const struct drift_notice *n)
@@ -156,6 +168,20 @@ static uint64_t last_ns(const struct subject *s)
 	return s->n ? s->times[(s->n - 1) % DRIFT_REPAIRS] : 0;
 }
 
+static uint32_t kind_bit(const struct op *op)
+{
+	return UINT32_C(1) << op->kind;
+}
+
+_Static_assert(OP_KIND_COUNT <= 32, "kinds of operations are bits");
+
+/* A second operation of the same plan, or what is left to do in the next round, says nothing new. */
+static bool is_anew(const struct drift *d, const struct subject *s, const struct op *op,
+		    uint64_t now_ns)
+{
+	return !s->n || last_ns(s) != now_ns || (s->round != d->round && (s->kinds & kind_bit(op)));
+}
+
 static uint64_t wait_ns(const struct subject *s)
 {
 	return MIN(DRIFT_FIRST_NS << MIN(s->level, 10u), DRIFT_MOST_NS);
@@ -205,6 +231,7 @@ bool drift_refuse(struct drift *d, struct arena *a, const struct observed *o,
 {
 	bool any = false;
 
+	d->round++;
 	if (!d->n)
 		return false;
 	forget_old(d, now_ns);
@@ -213,8 +240,8 @@ bool drift_refuse(struct drift *d, struct arena *a, const struct observed *o,
 		struct subject *s = find(d, subject_of(op));
 		struct drift_cause cause;
 
-		/* A second operation of the same plan, or the same plan made again, says nothing new. */
-		if (!s || s->until_ns > now_ns || last_ns(s) == now_ns || !is_fight(s, now_ns))
+		if (!s || s->until_ns > now_ns || !is_anew(d, s, op, now_ns) ||
+		    !is_fight(s, now_ns))
 			continue;
 		cause = drift_judge(d, a, o, op);
 		if (!cause.reason)
@@ -291,7 +318,11 @@ uint64_t drift_repaired(struct drift *d, const struct op *op, const struct drift
 {
 	struct subject *s = get(d, op);
 
-	if (!s->n || last_ns(s) != now_ns)
+	if (is_anew(d, s, op, now_ns)) {
 		s->times[s->n++ % DRIFT_REPAIRS] = now_ns;
+		s->kinds = 0;
+	}
+	s->kinds |= kind_bit(op);
+	s->round = d->round;
 	return count(d, cause->reason);
 }

@@ -32,7 +32,7 @@ struct drift_cause drift_judge(const struct drift *d, struct arena *a, const str
 			       const struct op *op);
 
 /*
- * A plan made at now_ns: notes which of its repairs are not to be made, since their subjects are fought for.
+ * A plan made at now_ns, each counts as one attempt: notes which of its repairs are not to be made, since their subjects are fought for.
  * True: there are new ones, and the plan is to be made again. *ret: the first new one, for an event; NULL: none.
  */
 bool drift_refuse(struct drift *d, struct arena *a, const struct observed *o,
@@ -48,10 +48,12 @@ bool drift_next_contested(struct drift *d, const char **ret_key, const char **re
 /* A repair succeeded: its kind's count, and how often this subject was repaired within the window. */
 uint64_t drift_repaired(struct drift *d, const struct op *op, const struct drift_cause *cause,
 			uint64_t now_ns);
-/* Any operation of ours succeeded. */
-void drift_did(struct drift *d, const struct op *op);
-/* The last observation of a pass, which planned nothing more. */
-void drift_settled(struct drift *d, const struct observed *o);
+/* Any operation of ours, planned with o, succeeded. */
+void drift_did(struct drift *d, const struct op *op, const struct observed *o);
+/* The last observation of a pass. nothing_left: the plan made of it is empty. */
+void drift_settled(struct drift *d, const struct observed *o, bool nothing_left);
+/* From now on other files are wanted: what was there may be changed by right until nothing is left to do. */
+void drift_new_files(struct drift *d);
 /*
  * What others did that is left as it is: something that is not ours in our tree or in a share, something mounted over
  * a share. Tells what was not there the time before.

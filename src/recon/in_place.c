@@ -13,12 +13,15 @@ struct item {
 	bool at_interface;
 	const char *netns;
 	uint32_t ifindex;
+	/* Of former files, while not all is done of the present ones: an operation may well mean to change it. */
+	bool former;
 };
 
 struct in_place {
 	struct arena *a; /* of the items */
 	struct item *v;  /* sorted by key */
 	size_t n;
+	LIST(struct item) did; /* what we did since the last observation, where nothing was */
 };
 
 struct item_list {
@@ -44,6 +47,7 @@ void in_place_free(struct in_place *m)
 void in_place_clear(struct in_place *m)
 {
 	m->n = 0;
+	m->did.n = 0;
 }
 
 static int by_key(const void *a, const void *b)
@@ -54,15 +58,33 @@ static int by_key(const void *a, const void *b)
 static struct item *find(const struct in_place *m, const char *key)
 {
 	const struct item wanted = { .key = key };
+	struct item *at = m->n ? bsearch(&wanted, m->v, m->n, sizeof(*m->v), by_key) : NULL;
 
-	return m->n ? bsearch(&wanted, m->v, m->n, sizeof(*m->v), by_key) : NULL;
+	for (size_t i = 0; i < m->did.n && !at; i++)
+		if (str_eq(m->did.v[i].key, key))
+			at = &m->did.v[i];
+	return at;
 }
 
 const char *in_place_find(const struct in_place *m, const char *key)
 {
 	const struct item *at = find(m, key);
 
-	return at ? at->value : NULL;
+	return at && !at->former ? at->value : NULL;
+}
+
+/* What all of it is built on is there or not whatever the files say. */
+static bool is_of_files(const struct item *item)
+{
+	return !str_eq(item->key, IN_PLACE_BPFFS) && !str_eq(item->key, IN_PLACE_DIRECTORY);
+}
+
+void in_place_new_files(struct in_place *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		m->v[i].former = is_of_files(&m->v[i]);
+	for (size_t i = 0; i < m->did.n; i++)
+		m->did.v[i].former = is_of_files(&m->did.v[i]);
 }
 
 /* --- keys and values ----------------------------------------------------------------- */
@@ -358,23 +380,31 @@ static bool is_of_lost_chain(const struct observed *o, const struct item *item)
 	return chain && !observed_find_chain(o, chain);
 }
 
+static void keep_item(struct arena *a, const struct in_place *now, struct item item,
+		      const struct observed *o, struct item_list *kept)
+{
+	struct item *at = find(now, item.key);
+
+	if (at)
+		at->former = item.former && str_eq(at->value, item.value);
+	if (at || !item.value || !is_there(o, &item) || is_of_lost_chain(o, &item))
+		return;
+	item.key = arena_strdup(a, item.key);
+	item.value = arena_strdup(a, item.value);
+	item.netns = arena_strdup(a, item.netns);
+	*LIST_ADD(a, &kept->list) = item;
+}
+
 static void keep_old(struct arena *a, const struct in_place *old, const struct observed *o,
 		     struct item_list *l)
 {
 	const struct in_place now = { .v = l->list.v, .n = l->list.n };
 	struct item_list kept = { 0 };
 
-	for (size_t i = 0; i < old->n; i++) {
-		struct item item = old->v[i];
-
-		if (!item.value || find(&now, item.key) || !is_there(o, &item) ||
-		    is_of_lost_chain(o, &item))
-			continue;
-		item.key = arena_strdup(a, item.key);
-		item.value = arena_strdup(a, item.value);
-		item.netns = arena_strdup(a, item.netns);
-		*LIST_ADD(a, &kept.list) = item;
-	}
+	for (size_t i = 0; i < old->n; i++)
+		keep_item(a, &now, old->v[i], o, &kept);
+	for (size_t i = 0; i < old->did.n; i++)
+		keep_item(a, &now, old->did.v[i], o, &kept);
 	for (size_t i = 0; i < kept.list.n; i++)
 		*LIST_ADD(a, &l->list) = kept.list.v[i];
 }
@@ -385,7 +415,7 @@ static void sort(struct item_list *l)
 		qsort(l->list.v, l->list.n, sizeof(*l->list.v), by_key);
 }
 
-void in_place_update(struct in_place *m, const struct observed *o)
+void in_place_update(struct in_place *m, const struct observed *o, bool nothing_left)
 {
 	struct arena *a = arena_new();
 	struct item_list l = { 0 };
@@ -409,8 +439,10 @@ void in_place_update(struct in_place *m, const struct observed *o)
 	sort(&l);
 	keep_old(a, m, o, &l);
 	sort(&l);
+	for (size_t i = 0; i < l.list.n && nothing_left; i++)
+		l.list.v[i].former = false;
 	arena_free(m->a);
-	*m = (struct in_place){ a, l.list.v, l.list.n };
+	*m = (struct in_place){ .a = a, .v = l.list.v, .n = l.list.n };
 }
 
 /* --- what we did --------------------------------------------------------------------------- */
@@ -428,6 +460,82 @@ static void forget_all(struct in_place *m, const char *prefix)
 	for (size_t i = 0; i < m->n; i++)
 		if (str_starts(m->v[i].key, prefix))
 			m->v[i].value = NULL;
+	for (size_t i = 0; i < m->did.n; i++)
+		if (str_starts(m->did.v[i].key, prefix))
+			m->did.v[i].value = NULL;
+}
+
+/*
+ * What we have just put there is in place, whether or not it lasts until the next observation: who undoes it at once is
+ * no less a fight than who takes a second. value NULL: it is not known, and is told by that observation.
+ */
+static void remember(struct in_place *m, const struct item *item)
+{
+	struct item *at = find(m, item->key);
+
+	if (!at && !item->value)
+		return;
+	if (!at)
+		at = LIST_ADD(m->a, &m->did);
+	*at = *item;
+	at->key = arena_strdup(m->a, item->key);
+	at->value = arena_strdup(m->a, item->value);
+	at->netns = arena_strdup(m->a, item->netns);
+}
+
+static void did_root(struct in_place *m, struct arena *a, const struct op_root *r,
+		     const struct observed *o)
+{
+	const struct item item = {
+		.key = in_place_root_key(a, r->netns, r->ifindex),
+		.value = in_place_target(a, o, &r->program, r->chain_id, r->signature),
+		.at_interface = true,
+		.netns = r->netns,
+		.ifindex = r->ifindex,
+	};
+
+	remember(m, &item);
+}
+
+static void did_slot(struct in_place *m, struct arena *a, const struct op_chain *c,
+		     const struct observed *o)
+{
+	const struct program_ref *member = op_slot_member(c);
+	const struct item item = {
+		.key = in_place_slot_key(a, c->id, c->slot),
+		.value = member ? in_place_target(a, o, member, 0, NULL) : NULL,
+	};
+
+	remember(m, &item);
+}
+
+static void did_tc(struct in_place *m, struct arena *a, const struct op_tc *t,
+		   const struct observed *o)
+{
+	const char *value = in_place_target(a, o, &t->program, t->chain_id, t->signature);
+	const char *before = in_place_program(a, o, t->expected_id);
+	const struct item item = {
+		.key = in_place_tc_key(a, t, value),
+		.value = value,
+		.at_interface = true,
+		.netns = t->netns,
+		.ifindex = t->ifindex,
+	};
+
+	if (before && !str_eq(before, value))
+		forget(m, in_place_tc_key(a, t, before));
+	remember(m, &item);
+}
+
+static void did_word(struct in_place *m, const char *key, const char *value)
+{
+	remember(m, &(struct item){ .key = key, .value = value });
+}
+
+static void did_pin(struct in_place *m, struct arena *a, const struct op_share *s,
+		    const struct op_share_pin *pin, const struct observed *o)
+{
+	did_word(m, in_place_pin_key(a, s->path, pin->alias), in_place_map(a, o, &pin->map));
 }
 
 static void forget_share(struct in_place *m, struct arena *a, const char *path)
@@ -439,13 +547,60 @@ static void forget_share(struct in_place *m, struct arena *a, const char *path)
 	forget(m, in_place_seal_key(a, path));
 }
 
-void in_place_did(struct in_place *m, const struct op *op)
+static void did_mount(struct in_place *m, struct arena *a, const struct op_share *s,
+		      const struct observed *o)
+{
+	forget_share(m, a, s->path);
+	did_word(m, in_place_mount_key(a, s->path), s->share);
+	did_word(m, in_place_mode_key(a, s->path, NULL), in_place_mode(a, s->gid, s->mode));
+	for (size_t i = 0; i < s->pin_count; i++) {
+		did_pin(m, a, s, &s->pins[i], o);
+		did_word(m, in_place_mode_key(a, s->path, s->pins[i].alias),
+			 in_place_mode(a, s->gid, s->pins[i].mode));
+	}
+}
+
+static void did_share(struct in_place *m, struct arena *a, const struct op *op,
+		      const struct observed *o)
+{
+	const struct op_share *s = &op->share;
+
+	if (op->kind == OP_SHARE_MOUNT)
+		did_mount(m, a, s, o);
+	else if (op->kind == OP_SHARE_PIN)
+		did_pin(m, a, s, &s->pins[0], o);
+	else if (op->kind == OP_SHARE_OWNER)
+		did_word(m, in_place_mode_key(a, s->path, s->pin),
+			 in_place_mode(a, s->gid, s->mode));
+	else
+		did_word(m, in_place_seal_key(a, s->path), in_place_seal(a, s->read_only));
+}
+
+void in_place_did(struct in_place *m, const struct op *op, const struct observed *o)
 {
 	cleanup(arena_freep) struct arena *a = arena_new();
 
 	switch (op->kind) {
 	case OP_ROOT_SET:
 	case OP_LINK_SET:
+		did_root(m, a, &op->root, o);
+		break;
+	case OP_SLOT_SET:
+		did_slot(m, a, &op->chain, o);
+		break;
+	case OP_TC_SET:
+		did_tc(m, a, &op->tc, o);
+		break;
+	case OP_ROOT_PIN:
+		did_word(m, in_place_protocol_key(a, op->root.ifindex, op->root.chain_id),
+			 "pinned");
+		break;
+	case OP_SHARE_MOUNT:
+	case OP_SHARE_PIN:
+	case OP_SHARE_OWNER:
+	case OP_SHARE_SEAL:
+		did_share(m, a, op, o);
+		break;
 	case OP_ROOT_CLEAR:
 	case OP_LINK_REMOVE:
 		forget(m, in_place_root_key(a, op->root.netns, op->root.ifindex));
@@ -458,7 +613,6 @@ void in_place_did(struct in_place *m, const struct op *op)
 		forget_all(m, arena_printf(a, "object %s ", op->object.instance));
 		break;
 	case OP_SHARE_UNMOUNT:
-	case OP_SHARE_MOUNT:
 		forget_share(m, a, op->share.path);
 		break;
 	case OP_SHARE_UNPIN:

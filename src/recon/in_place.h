@@ -16,11 +16,18 @@ void in_place_free(struct in_place *m);
 
 /*
  * Takes over an observation. What it lacks stays remembered while its interface is there: whoever took it away, it
- * was not us.
+ * was not us. nothing_left: all is done that the files want.
  */
-void in_place_update(struct in_place *m, const struct observed *o);
-/* An operation of ours succeeded: what it took away is forgotten. */
-void in_place_did(struct in_place *m, const struct op *op);
+void in_place_update(struct in_place *m, const struct observed *o, bool nothing_left);
+/*
+ * An operation of ours, planned with o, succeeded: what it put there is in place, what it took away is forgotten.
+ */
+void in_place_did(struct in_place *m, const struct op *op, const struct observed *o);
+/*
+ * Other files: until nothing is left to do of them, only what was put there for them is found, since what
+ * was there before may be changed by right.
+ */
+void in_place_new_files(struct in_place *m);
 void in_place_clear(struct in_place *m);
 
 /* NULL: nothing was there. */

@@ -39,7 +39,6 @@ struct recon {
 	struct generation *retired; /* plan and status still point into it */
 	struct retry *retry;
 	struct drift *drift;
-	char settled[SHA256_HEX]; /* the generation of which the last pass left nothing to do */
 	struct events *events;
 	struct since *since;
 	struct arena *pass; /* of plan and status below */
@@ -224,6 +223,7 @@ static void adopt(struct recon *r, struct generation *g)
 				"read %zu files: %zu objects, %zu shares, %zu faults",
 				g->desired.file_count, g->desired.object_count,
 				g->desired.share_count, g->diags.errors);
+		drift_new_files(r->drift);
 	}
 	r->keep_due |= changed || r->store_trouble;
 	if (r->retired) {
@@ -304,22 +304,14 @@ static void tell_repair(struct recon *r, const struct op *op, const struct drift
 			op_kind_names[op->kind], count);
 }
 
-/* With other files what is done is theirs, until nothing of it is left to do. */
-static bool is_settled(const struct recon *r)
-{
-	return str_eq(r->settled, r->generation->desired.generation);
-}
-
 /* Judged before anything is done, by which what was there would be forgotten. */
 static struct drift_cause *judge(struct recon *r)
 {
 	const struct plan *p = r->plan;
 	struct drift_cause *causes = arena_calloc(r->pass, p->op_count, sizeof(*causes));
 
-	/* A pin that is lost was taken by somebody, whatever the files say by now. */
 	for (size_t i = 0; i < p->op_count; i++)
-		if (is_settled(r) || p->ops[i].kind == OP_PIN_RESTORE)
-			causes[i] = drift_judge(r->drift, r->pass, &r->observed, &p->ops[i]);
+		causes[i] = drift_judge(r->drift, r->pass, &r->observed, &p->ops[i]);
 	return causes;
 }
 
@@ -327,7 +319,7 @@ static void succeeded(struct recon *r, const struct op *op, const struct drift_c
 		      uint64_t now_ns)
 {
 	retry_forget(r->retry, op);
-	drift_did(r->drift, op);
+	drift_did(r->drift, op, &r->observed);
 	if (cause->reason)
 		tell_repair(r, op, cause, now_ns);
 }
@@ -431,7 +423,7 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 		return error_prefix(e, code, "kernel state not read");
 	in.failures = all_failures(r, a, now_ns, &in.failure_count);
 	r->plan = plan_build(a, &in);
-	if (!purge && is_settled(r) && drift_refuse(r->drift, a, &r->observed, r->plan, now_ns)) {
+	if (!purge && drift_refuse(r->drift, a, &r->observed, r->plan, now_ns)) {
 		tell_contested(r);
 		in.failures = all_failures(r, a, now_ns, &in.failure_count);
 		r->plan = plan_build(a, &in);
@@ -491,9 +483,7 @@ static void tell_notice(void *arg, const struct drift_notice *n)
 static void finish(struct recon *r, uint64_t now_ns)
 {
 	complete_status(r);
-	drift_settled(r->drift, &r->observed);
-	if (!r->plan->op_count)
-		memcpy(r->settled, r->generation->desired.generation, sizeof(r->settled));
+	drift_settled(r->drift, &r->observed, !r->plan->op_count);
 	drift_notice(r->drift, &r->observed, tell_notice, r);
 	r->next_ns = retry_next_ns(r->retry, now_ns);
 	if (drift_next_ns(r->drift, now_ns))

@@ -111,7 +111,7 @@ static void a_root_that_was_there_is_repaired(void **state)
 	struct op op = root_op("p", 0);
 
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	f.eth0.xdp_id = 0;
 	assert_reason(&op, "RootRemoved", "detached");
 	op = root_op("p", 99);
@@ -125,9 +125,9 @@ static void what_is_missing_stays_remembered(void **state)
 	const struct op op = root_op("p", 0);
 
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	f.eth0.xdp_id = 0;
-	drift_settled(f.drift, &f.o); /* the repair was put off */
+	drift_settled(f.drift, &f.o, true); /* the repair was put off */
 	assert_string_equal(reason_of(&op), "RootRemoved");
 }
 
@@ -137,11 +137,11 @@ static void what_we_took_away_is_new_again(void **state)
 	const struct op op = root_op("p", 0);
 
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	clear.kind = OP_ROOT_CLEAR;
-	drift_did(f.drift, &clear);
+	drift_did(f.drift, &clear, &f.o);
 	f.eth0.xdp_id = 0;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	assert_null(reason_of(&op));
 }
 
@@ -150,11 +150,11 @@ static void another_interface_is_new(void **state)
 	struct op op = root_op("p", 0);
 
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	f.eth0.ifindex = op.root.ifindex = 3;
 	f.eth0.xdp_id = 0;
 	assert_null(reason_of(&op));
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	f.eth0.ifindex = op.root.ifindex = 2; /* a new one of the old number */
 	assert_null(reason_of(&op));
 }
@@ -169,7 +169,7 @@ static void a_lost_object_is_told(void **state)
 
 	(void)state;
 	assert_null(reason_of(&op));
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	f.o.object_count = 0;
 	assert_reason(&op, "ObjectLost", "nothing holds");
 	op.object.meta.declaration = "e"; /* a new version */
@@ -187,7 +187,7 @@ static void pins_are_always_repairs(void **state)
 
 	(void)state;
 	assert_reason(&op, "PinRemoved", "not pinned any more");
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	assert_reason(&op, "PinRemoved", "the pin objects/a/1/maps/m was removed");
 	op.pins.v = &lost[1];
 	assert_reason(&op, "LinkPinRemoved", "links/3");
@@ -214,14 +214,14 @@ static void pins_of_the_protocol_are_forgotten_with_their_chain(void **state)
 	f.o.chains = &chain;
 	f.o.chain_count = 1;
 	for (chain.id = 100; chain.id < 110; chain.id++) {
-		drift_settled(f.drift, &f.o);
+		drift_settled(f.drift, &f.o, true);
 		chain.pinned_count = 0; /* somebody removes them, which is remembered … */
-		drift_settled(f.drift, &f.o);
+		drift_settled(f.drift, &f.o, true);
 		assert_true(protocol_is_known(chain.id));
 		chain.pinned_count = 1;
 	}
 	f.o.chain_count = 0; /* … as long as there is something to bring back */
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	for (uint32_t id = 100; id < 110; id++)
 		assert_false(protocol_is_known(id));
 }
@@ -246,7 +246,7 @@ static void shares_have_their_reasons(void **state)
 
 	(void)state;
 	assert_null(reason_of(&mount));
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	f.mount.mode = 0777;
 	assert_reason(&mode, "ModeChanged", "directory");
 	mode.share.mode = 0700; /* which is declared now */
@@ -278,8 +278,8 @@ static void repair(uint64_t now)
 
 	assert_false(refuses(now));
 	(void)drift_repaired(f.drift, &op, &cause, now);
-	drift_did(f.drift, &op);
-	drift_settled(f.drift, &f.o);
+	drift_did(f.drift, &op, &f.o);
+	drift_settled(f.drift, &f.o, true);
 }
 
 static size_t refused_at(uint64_t now)
@@ -297,7 +297,7 @@ static void many_repairs_in_a_short_time_are_a_fight(void **state)
 	size_t n;
 
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	for (uint64_t i = 0; i < DRIFT_REPAIRS; i++)
 		repair(NOW + i * SECOND);
 	assert_false(drift_next_contested(f.drift, &key, &message));
@@ -323,7 +323,7 @@ static void each_time_of_rest_is_longer(void **state)
 	uint64_t now = NOW, next;
 
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	for (size_t i = 0; i < DRIFT_REPAIRS; i++)
 		repair(now += SECOND);
 	for (uint64_t wait = DRIFT_FIRST_NS; wait < 1000 * SECOND; wait *= 2) {
@@ -341,7 +341,7 @@ static void a_quiet_time_ends_it(void **state)
 	uint64_t now = NOW;
 
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	for (size_t i = 0; i < DRIFT_REPAIRS; i++)
 		repair(now += SECOND);
 	assert_true(refuses(now += SECOND));
@@ -354,7 +354,7 @@ static void a_quiet_time_ends_it(void **state)
 static void now_and_then_is_no_fight(void **state)
 {
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	for (uint64_t i = 0; i < 20; i++)
 		repair(NOW + i * 16 * SECOND);
 }
@@ -365,7 +365,7 @@ static void much_at_once_is_no_fight(void **state)
 	struct drift_cause cause;
 
 	(void)state;
-	drift_settled(f.drift, &f.o);
+	drift_settled(f.drift, &f.o, true);
 	cause = drift_judge(f.drift, f.a, &f.o, &op);
 	for (size_t i = 0; i < 20; i++)
 		(void)drift_repaired(f.drift, &op, &cause, NOW);
