@@ -33,7 +33,13 @@ static void begin(void *ctx)
 
 static void apply(void *ctx, struct arena *a, const struct op *op, struct op_result *ret)
 {
-	kern_fake_ops.apply(((struct fixture *)ctx)->kernel, a, op, ret);
+	struct fixture *f = ctx;
+
+	kern_fake_ops.apply(f->kernel, a, op, ret);
+	f->root_sets += op->kind == OP_ROOT_SET;
+	f->tc_sets += op->kind == OP_TC_SET;
+	if (f->opponent && ret->code == 0)
+		f->opponent(f, op);
 }
 
 static const struct kern_ops blinking_ops = { .observe = observe, .begin = begin, .apply = apply };

@@ -35,6 +35,10 @@ struct fixture {
 	size_t observations, blind_from, blind_for; /* observations that fail, by number from 1 */
 	struct loader *loader;
 	struct recon *recon;
+	/* Somebody who is quick: called after each operation that succeeded, before anything is looked at again. */
+	void (*opponent)(struct fixture *f, const struct op *op);
+	size_t root_sets; /* so far, likewise tc_sets */
+	size_t tc_sets;
 	uint64_t now;
 	struct error e;
 };
