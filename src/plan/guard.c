@@ -5,7 +5,6 @@
  * from interfaces, objects, shares; an interface that vanishes or a version that is replaced
  * takes nothing away. What waits once goes on waiting until it is confirmed or no longer wanted.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -42,9 +41,6 @@ static void count_attachments(const struct planner *p, struct count *n)
  */
 static void hash_leaving(const struct planner *p, struct hasher *h)
 {
-	size_t total = 0, removed = 0;
-	char digits[24];
-
 	for (size_t i = 0; i < p->observed->interface_count; i++) {
 		const struct chain *c = &p->chains[i];
 
@@ -58,9 +54,7 @@ static void hash_leaving(const struct planner *p, struct hasher *h)
 			hasher_add_field(h, m->program);
 		}
 	}
-	tc_count(p, &total, &removed);
-	(void)snprintf(digits, sizeof(digits), "%zu", removed);
-	hasher_add_field(h, digits);
+	tc_hash_leaving(p, h);
 }
 
 /* Instances in the kernel, and mounts of ours. */

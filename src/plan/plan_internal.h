@@ -29,6 +29,8 @@
 #include "plan/plan.h"
 #include "plan/reason.h"
 
+struct hasher;
+
 /* An operation on its way into the plan; needs become indices once all are sorted. */
 struct draft {
 	struct op op;
@@ -575,6 +577,8 @@ void tc_chains_plan(struct planner *p);
 void tc_chains_settle(struct planner *p);
 /* Adds what runs of ours, and how much of it this plan takes away. */
 void tc_count(const struct planner *p, size_t *total, size_t *removed);
+/* Adds to h what tc_count() counts as removed: where, and what. */
+void tc_hash_leaving(const struct planner *p, struct hasher *h);
 /* The entry that runs the attachment's program; NULL: none. */
 const struct tc_entry *tc_entry_of(const struct tc_chain *t, const struct attachment *at);
 enum mechanism tc_live_mechanism(const struct attachment *at);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /* What is told of tc: of each attachment, of the chains, and to the mass-removal guard. */
+#include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 #include "plan/plan_internal.h"
 
@@ -101,6 +103,17 @@ static bool is_counted(const struct tc_chain *t, const struct live_member *m)
 	return false;
 }
 
+static bool member_leaves(const struct tc_chain *t, const struct tc_entry *e,
+			  const struct live_member *m)
+{
+	return e->draft && !chain_keeps(&t->chain, m);
+}
+
+static bool unknown_leaves(const struct tc_entry *e)
+{
+	return e->draft && e->draft->op.removes;
+}
+
 void tc_count(const struct planner *p, size_t *total, size_t *removed)
 {
 	for (size_t i = 0; i < p->tc_chain_count; i++) {
@@ -111,16 +124,48 @@ void tc_count(const struct planner *p, size_t *total, size_t *removed)
 
 			if (e->ours && !e->member_count) { /* at least one, but unknown */
 				*total += 1;
-				*removed += e->draft && e->draft->op.removes;
+				*removed += unknown_leaves(e);
 			}
 			for (size_t m = 0; m < e->member_count; m++) {
 				if (!e->members[m].id || is_counted(t, &e->members[m]))
 					continue;
 				*total += 1;
-				*removed += e->draft && !chain_keeps(&t->chain, &e->members[m]);
+				*removed += member_leaves(t, e, &e->members[m]);
 			}
 		}
 	}
+}
+
+static void hash_entry(const struct planner *p, const struct tc_chain *t, const struct tc_entry *e,
+		       struct hasher *h)
+{
+	const char *interface = interface_label(p, t->chain.interface);
+	const char *direction = tc_direction_names[t->chain.direction];
+
+	if (e->ours && !e->member_count && unknown_leaves(e)) {
+		char id[16];
+
+		(void)snprintf(id, sizeof(id), "%u", e->observed->id);
+		hasher_add_field(h, interface);
+		hasher_add_field(h, direction);
+		hasher_add_field(h, id); /* nothing else is known of it */
+	}
+	for (size_t m = 0; m < e->member_count; m++) {
+		if (!e->members[m].id || is_counted(t, &e->members[m]) ||
+		    !member_leaves(t, e, &e->members[m]))
+			continue;
+		hasher_add_field(h, interface);
+		hasher_add_field(h, direction);
+		hasher_add_field(h, e->members[m].instance);
+		hasher_add_field(h, e->members[m].program);
+	}
+}
+
+void tc_hash_leaving(const struct planner *p, struct hasher *h)
+{
+	for (size_t i = 0; i < p->tc_chain_count; i++)
+		for (size_t k = 0; k < p->tc_chains[i].entry_count; k++)
+			hash_entry(p, &p->tc_chains[i], &p->tc_chains[i].entries[k], h);
 }
 
 /* --- chains ------------------------------------------------------------------------------- */

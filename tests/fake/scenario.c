@@ -641,6 +641,21 @@ static int do_plan(struct scenario *s)
 	return 0;
 }
 
+/* By number, like versions: the same number is the same token. */
+static int do_token(struct scenario *s)
+{
+	int r = prepare(s);
+	const struct plan *plan;
+
+	if (r < 0)
+		return r;
+	plan = driver_plan(&s->driver);
+	for (size_t i = 0; i < plan->held_count; i++)
+		strbuf_addf(s->out, "held: %s\n", op_format(s->a, &plan->held[i]));
+	strbuf_addf(s->out, "token %s\n", plan->held_count ? plan->held_token : "none");
+	return 0;
+}
+
 static int apply(struct scenario *s)
 {
 	struct plan *plan = driver_plan(&s->driver);
@@ -780,6 +795,7 @@ static const struct command {
 	{ "tc-race", do_tc_race, 3 },
 	{ "tc-state", do_tc_state, 1 },
 	{ "tc-unpin", do_tc_unpin, 3 },
+	{ "token", do_token, 0 },
 	{ "unmount", do_unmount, 1 },
 	{ "unpin-chain", do_unpin_chain, 1 },
 	{ "user", do_user, 3 },
