@@ -234,24 +234,41 @@ static int read_settings(struct load *ld, struct error *e)
 	return previous_settings(ld, -EINVAL, fault, e);
 }
 
-/* Something that is there was declared in it: by an earlier process, if not by this one. */
-static bool has_owner(const struct load *ld, const char *directory)
+static bool is_in(const char *file, const char *directory)
 {
 	size_t n = strlen(directory);
 
-	for (size_t i = 0; i < ld->owner_count; i++) {
-		const char *file = ld->owners[i].path;
+	return str_starts(file, directory) && file[n] == '/' && !strchr(file + n + 1, '/');
+}
 
-		if (str_starts(file, directory) && file[n] == '/' && !strchr(file + n + 1, '/'))
+/* Something that is there was declared in it: by an earlier process, if not by this one. */
+static bool has_owner(const struct load *ld, const char *directory)
+{
+	for (size_t i = 0; i < ld->owner_count; i++)
+		if (is_in(ld->owners[i].path, directory))
 			return true;
-	}
 	return false;
+}
+
+/* The first object in the kernel that was declared there and is declared nowhere now; NULL: none. */
+static const char *find_missed(const struct load *ld, const char *directory)
+{
+	for (size_t i = 0; i < ld->owner_count; i++) {
+		const struct name_owner *o = &ld->owners[i];
+
+		if (o->kind == NAME_OBJECT && is_in(o->path, directory) &&
+		    !desired_find_object(&ld->g->desired, o->name))
+			return o->name;
+	}
+	return NULL;
 }
 
 /* What of one directory forbids conclusions from what it does not hold; NULL: nothing. */
 static const char *judge_directory(struct load *ld, const struct source_directory *d,
 				   struct seen *seen)
 {
+	const char *missed;
+
 	if (d->state == DIRECTORY_UNREADABLE)
 		return arena_printf(ld->a,
 				    "configuration directory %s cannot be read, so everything "
@@ -276,6 +293,16 @@ static const char *judge_directory(struct load *ld, const struct source_director
 				    "it again (or, if nothing is wanted any more, put a file "
 				    "there that has comments only)",
 				    d->path);
+	/* Of what was covered while no process looked, only the kernel knows. */
+	missed = d->empty && !seen->read ? find_missed(ld, d->path) : NULL;
+	if (missed)
+		return arena_printf(
+			ld->a,
+			"configuration directory %s is empty, but object %s came from "
+			"there, so everything stays as it is; mount what belongs there "
+			"or restore its files (or, if nothing is wanted any more, put a "
+			"file there that has comments only)",
+			d->path, missed);
 	*seen = (struct seen){ .read = true, .filled = !d->empty, .device = d->device };
 	return NULL;
 }
@@ -605,7 +632,6 @@ static int load_all(struct load *ld, struct error *e)
 	code = source_read(&o, &ld->g->source, e);
 	if (code < 0)
 		return code;
-	judge_directories(ld);
 	files = source_files(ld->g->source, &ld->n);
 	ld->items = arena_calloc(ld->a, ld->n ? ld->n : 1, sizeof(*ld->items));
 	for (size_t i = 0; i < ld->n; i++) {
@@ -613,6 +639,7 @@ static int load_all(struct load *ld, struct error *e)
 		parse_item(ld, &ld->items[i]);
 	}
 	merge_items(ld);
+	judge_directories(ld);
 	number_files(ld);
 	list_files(ld);
 	read_objects(ld);

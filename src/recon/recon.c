@@ -243,7 +243,7 @@ static int load_files(struct recon *r, struct error *e)
 	struct observed first = { 0 };
 	int code = 0;
 
-	if (r->generation)
+	if (r->generation && !r->generation->unknown)
 		owners_of_generation(a, &r->generation->desired, &owners);
 	else if ((code = observe(r, a, NULL, &first, e)) == 0)
 		owners_of_kernel(a, &first, &owners);

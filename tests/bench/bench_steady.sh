@@ -241,9 +241,11 @@ bench_shape() {
 	bench_answers
 	daemon_stop
 	rm "$conf"/c*.yaml
+	echo '# nothing' >"$conf/nothing.yaml" # an empty directory at a start says nothing
 	daemon_settings 'mass_removal: {and_at_least: 1000000}'
 	started
 	daemon_stop
+	rm "$conf/nothing.yaml"
 }
 
 interface v0 p0

@@ -70,6 +70,7 @@ mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/journal
 until_true 5 test -S /run/systemd/journal/socket || bail "no socket for the journal"
 : >"$work/log"
 rm "$conf/m1.yaml"
+echo '# nothing' >"$conf/nothing.yaml" # an empty directory at a start says nothing
 JOURNAL_STREAM=$(stat -c %d:%i "$work/log") daemon_start
 check "what goes to the journal has fields" until_true 5 grep -qE \
 	'^MESSAGE=detach root of v0.* PRIORITY=5 SYSLOG_IDENTIFIER=bpfshared BPFSHARE_OBJECT=v0' "$work/journal"

@@ -53,6 +53,7 @@ crash_setup() {
 	interface v1 p1
 	: >"$work/created"
 	mkdir "$work/stream" "$work/empty"
+	echo '# nothing' >"$work/empty/nothing.yaml" # without any file it is not known what is wanted
 	mkfifo "$work/stream/in" "$work/stream/out"
 	"$builddir/tests/tools/crashtool" stream v0 p0 "/proc/$peer_pid/ns/net" <"$work/stream/in" >"$work/stream/out" &
 	exec 7>"$work/stream/in" 8<"$work/stream/out"
@@ -289,6 +290,7 @@ crash_write_sides() {
 		conf=$work/$side
 		"$1_$side"
 		conf=$conf_dir
+		[ -n "$(ls -A "$work/$side")" ] || cp "$work/empty/nothing.yaml" "$work/$side/"
 	done
 }
 

@@ -213,6 +213,7 @@ static void a_stale_note_of_what_waits_is_none(void **state)
 	assert_true(converged(f));
 	assert_return_code(unlink(at(f, "waiting")), errno);
 	assert_return_code(mkdir(at(f, "waiting"), 0755), errno);
+	write_text(f, "d/nothing.yaml", "{}\n"); /* an empty directory would not say so */
 	restart(f);
 	undeclare(f, "cdef");
 	pass(f, FILES);

@@ -92,6 +92,77 @@ static void a_directory_that_nobody_ever_saw_is_not_missed(void **state)
 	assert_true(converged(f));
 }
 
+/* What an unmounted volume leaves: only the kernel knows that there was more. */
+static void a_start_with_an_emptied_directory_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	const char *before;
+
+	pass(f, FILES);
+	before = ours(f);
+	stop(f);
+	assert_return_code(rename(at(f, "d/a.yaml"), at(f, "a.yaml")), errno);
+	start(f);
+	for (size_t i = 0; i < 2; i++) {
+		pass(f, FILES);
+		assert_string_equal(ours(f), before);
+		assert_int_equal(recon_operations(f->recon), 0);
+		assert_false(converged(f));
+		assert_has(recon_trouble(f->recon), "is empty, but object a came from there");
+	}
+	assert_return_code(rename(at(f, "a.yaml"), at(f, "d/a.yaml")), errno);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_string_equal(ours(f), before);
+	assert_return_code(unlink(at(f, "d/a.yaml")), errno); /* seen by the same process: a wish */
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_false(runs(f, "eth0", "a/"));
+	restart(f); /* and of nothing, nothing is missed */
+	pass(f, FILES);
+	assert_true(converged(f));
+}
+
+static void a_file_without_declarations_says_nothing_is_wanted(void **state)
+{
+	static const char *const texts[] = { "# nothing\n", "{}\n" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		write_text(f, "d/a.yaml", ON("a", "eth0"));
+		pass(f, FILES);
+		assert_true(runs(f, "eth0", "a/"));
+		stop(f);
+		assert_return_code(unlink(at(f, "d/a.yaml")), errno);
+		start(f);
+		pass(f, FILES);
+		assert_true(runs(f, "eth0", "a/"));
+		write_text(f, "d/nothing.yaml", texts[i]);
+		pass(f, FILES);
+		assert_true(converged(f));
+		assert_false(runs(f, "eth0", "a/"));
+		assert_return_code(unlink(at(f, "d/nothing.yaml")), errno);
+	}
+}
+
+/* While no process looked; what is declared elsewhere now is not missed. */
+static void a_directory_whose_files_moved_may_be_empty(void **state)
+{
+	struct fixture *f = *state;
+
+	f->directory_count = 2;
+	assert_return_code(mkdir(at(f, "v"), 0755), errno);
+	restart(f);
+	pass(f, FILES);
+	stop(f);
+	assert_return_code(rename(at(f, "d/a.yaml"), at(f, "v/a.yaml")), errno);
+	assert_return_code(rename(at(f, "d/test_trace.bpf.o"), at(f, "v/test_trace.bpf.o")), errno);
+	start(f);
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_true(runs(f, "eth0", "a/"));
+}
+
 /* What is not seen is not forgotten: the store is for the time after as well. */
 static void a_start_without_a_directory_forgets_nothing(void **state)
 {
@@ -476,6 +547,9 @@ int main(void)
 		TEST(a_start_without_any_directory_changes_nothing),
 		TEST(a_directory_that_an_earlier_process_saw_is_missed),
 		TEST(a_directory_that_nobody_ever_saw_is_not_missed),
+		TEST(a_start_with_an_emptied_directory_changes_nothing),
+		TEST(a_file_without_declarations_says_nothing_is_wanted),
+		TEST(a_directory_whose_files_moved_may_be_empty),
 		TEST(a_start_without_a_directory_forgets_nothing),
 		TEST(a_broken_file_keeps_its_last_good_version),
 		TEST(an_object_file_at_fault_keeps_its_last_good_version),
