@@ -233,7 +233,7 @@ static int pin_all(const struct kern_context *c, struct arena *a, const struct o
 	int r;
 
 	/* As with an array: what lies there is of a dead dispatcher. */
-	r = pin_directory_remove(a, directory, e);
+	r = chain_directory_remove(a, directory, e);
 	if (r == 0)
 		r = pin_directory_create(directory, e);
 	if (r == 0)
@@ -243,7 +243,7 @@ static int pin_all(const struct kern_context *c, struct arena *a, const struct o
 	if (r == 0)
 		r = pin_meta(c, a, directory, &op->meta, e);
 	if (r < 0)
-		(void)pin_directory_remove(a, directory, NULL);
+		(void)chain_directory_remove(a, directory, NULL);
 	return r;
 }
 
@@ -501,7 +501,7 @@ static int remove_directories(const struct kern_context *c, struct arena *a, uin
 	for (size_t i = 0; r == 0 && i < directories.n; i++)
 		r = libxdp_directory_remove(c, a, directories.v[i], &ret->error);
 	if (r == 0)
-		r = pin_directory_remove(a, pin_path(c, a, layout_chain_dir(a, id)), &ret->error);
+		r = chain_directory_remove(a, pin_path(c, a, layout_chain_dir(a, id)), &ret->error);
 	return r < 0 ? result_fail_as(ret, r, "RemoveFailed") : 0;
 }
 
@@ -530,7 +530,7 @@ static int hand_over(const struct kern_context *c, struct arena *a, uint32_t id,
 		r = MIN(r, 0);
 	}
 	if (r == 0)
-		r = pin_directory_remove(a, pin_path(c, a, layout_chain_dir(a, id)), &ret->error);
+		r = chain_directory_remove(a, pin_path(c, a, layout_chain_dir(a, id)), &ret->error);
 	return r < 0 ? result_fail_as(ret, r, "RemoveFailed") : 1;
 }
 

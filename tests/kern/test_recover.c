@@ -561,6 +561,57 @@ static void pins_of_others_outlive_the_version(void **state)
 	assert_true(exists(below("objects/a/v~/maps/mine")));
 }
 
+static bool is_told(const struct observed *o, const char *path)
+{
+	for (size_t i = 0; i < o->foreign.n; i++)
+		if (str_eq(o->foreign.v[i], path))
+			return true;
+	return false;
+}
+
+static void pins_of_others_outlive_the_chain(void **state)
+{
+	static const char *const members[] = { "a" };
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+	struct op op = { .kind = OP_CHAIN_REMOVE, .key = "chain" };
+	struct observed o;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	op.chain.id = build_chain("s", members, 1);
+	assert_int_equal(bpf_obj_pin(other, below("chains/%u/mine", op.chain.id)), 0);
+	o = observe();
+	assert_true(observed_find_chain(&o, op.chain.id)->complete);
+	apply_fine(&op);
+	o = observe();
+	assert_null(observed_find_chain(&o, op.chain.id));
+	assert_true(is_told(&o, arena_printf(fixture.a, "chains/%u/mine", op.chain.id)));
+	assert_true(exists(below("chains/%u/mine", op.chain.id)));
+	assert_false(exists(below("chains/%u/members", op.chain.id)));
+	assert_false(exists(below("chains/%u/meta", op.chain.id)));
+}
+
+/* It has a number, and nothing else that ours have; one that is empty is what we left unfinished. */
+static void a_directory_of_others_is_no_chain(void **state)
+{
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+	struct op op = { .kind = OP_CHAIN_REMOVE, .key = "chain 77", .chain = { .id = 77 } };
+	struct observed o;
+
+	(void)state;
+	must_run("mkdir %s %s", below("chains/77"), below("chains/78"));
+	assert_int_equal(bpf_obj_pin(other, below("chains/77/mine")), 0);
+	o = observe();
+	assert_null(observed_find_chain(&o, 77));
+	assert_non_null(observed_find_chain(&o, 78));
+	assert_true(is_told(&o, "chains/77/mine"));
+	apply_fine(&op);
+	assert_true(exists(below("chains/77/mine")));
+	op.chain.id = 78;
+	apply_fine(&op);
+	assert_false(exists(below("chains/78")));
+}
+
 static void a_renamed_directory_is_told(void **state)
 {
 	struct op directories = { .kind = OP_DIRECTORY_CREATE };
@@ -610,6 +661,8 @@ int main(void)
 		FIXTURE_TEST(a_held_array_keeps_its_slots),
 		FIXTURE_TEST(what_is_removed_on_purpose_is_not_held),
 		FIXTURE_TEST(pins_of_others_outlive_the_version),
+		FIXTURE_TEST(pins_of_others_outlive_the_chain),
+		FIXTURE_TEST(a_directory_of_others_is_no_chain),
 		FIXTURE_TEST(a_renamed_directory_is_told),
 	};
 
