@@ -98,6 +98,7 @@ void drift_settled(struct drift *d, const struct observed *o, bool nothing_left)
 
 void drift_new_files(struct drift *d)
 {
+	drift_forgive(d);
 	in_place_new_files(d->was);
 }
 

@@ -52,7 +52,10 @@ uint64_t drift_repaired(struct drift *d, const struct op *op, const struct drift
 void drift_did(struct drift *d, const struct op *op, const struct observed *o);
 /* The last observation of a pass. nothing_left: the plan made of it is empty. */
 void drift_settled(struct drift *d, const struct observed *o, bool nothing_left);
-/* From now on other files are wanted: what was there may be changed by right until nothing is left to do. */
+/*
+ * From now on other files are wanted: what was there may be changed by right until nothing is left to do. Fights were
+ * for something else, so they are forgotten: the operator's edit shall not wait for somebody else's.
+ */
 void drift_new_files(struct drift *d);
 /*
  * What others did that is left as it is: something that is not ours in our tree or in a share, something mounted over

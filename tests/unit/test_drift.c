@@ -318,6 +318,38 @@ static void many_repairs_in_a_short_time_are_a_fight(void **state)
 	assert_int_equal(refused_at(NOW + 6 * SECOND), 0);
 }
 
+static void other_files_end_it_and_what_they_change_is_no_repair(void **state)
+{
+	struct op op = root_op("p", 0);
+
+	(void)state;
+	drift_settled(f.drift, &f.o, true);
+	for (uint64_t i = 0; i < DRIFT_REPAIRS; i++)
+		repair(NOW + i * SECOND);
+	assert_true(refuses(NOW + 6 * SECOND));
+	drift_new_files(f.drift);
+	assert_int_equal(refused_at(NOW + 6 * SECOND), 0);
+	assert_null(reason_of(&op)); /* what was there before may be meant to change */
+	drift_settled(f.drift, &f.o, false);
+	assert_null(reason_of(&op));
+	drift_did(f.drift, &op, &f.o); /* but not what was just done for them */
+	assert_string_equal(reason_of(&op), "RootRemoved");
+	drift_new_files(f.drift);
+	assert_null(reason_of(&op));
+	drift_settled(f.drift, &f.o, true);
+	assert_string_equal(reason_of(&op), "RootRemoved");
+}
+
+/* A pass looks several times without the clock going on. */
+static void what_is_undone_within_a_pass_counts_each_time(void **state)
+{
+	(void)state;
+	drift_settled(f.drift, &f.o, true);
+	for (uint64_t i = 0; i < DRIFT_REPAIRS; i++)
+		repair(NOW);
+	assert_true(refuses(NOW));
+}
+
 static void each_time_of_rest_is_longer(void **state)
 {
 	uint64_t now = NOW, next;
@@ -432,6 +464,8 @@ int main(void)
 		TEST(pins_of_the_protocol_are_forgotten_with_their_chain),
 		TEST(shares_have_their_reasons),
 		TEST(many_repairs_in_a_short_time_are_a_fight),
+		TEST(other_files_end_it_and_what_they_change_is_no_repair),
+		TEST(what_is_undone_within_a_pass_counts_each_time),
 		TEST(each_time_of_rest_is_longer),
 		TEST(a_quiet_time_ends_it),
 		TEST(now_and_then_is_no_fight),

@@ -150,6 +150,71 @@ static void links_of_tc_likewise(void **state)
 	assert_given_up(f, f->tc_sets, 1);
 }
 
+/* The opponent has won eth0, for now. */
+static void lose(struct fixture *f)
+{
+	pass(f, FILES);
+	f->opponent = detaches;
+	kern_fake_detach(f->kernel, "eth0");
+	pass(f, KERNEL);
+	assert_given_up(f, f->root_sets, 1);
+	f->opponent = NULL;
+	pass(f, KERNEL);
+	assert_false(runs(f, "eth0", "a/"));
+}
+
+static void an_edit_is_an_attempt_of_its_own(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	write_text(f, "d/b.yaml", ON("b", "eth0"));
+	pass(f, FILES);
+	assert_true(runs(f, "eth0", "a/xdp_trace"));
+	assert_true(runs(f, "eth0", "b/xdp_trace"));
+	assert_true(converged(f));
+	assert_int_equal(recon_next_ns(f->recon), 0);
+}
+
+static void so_is_something_else_in_its_place(void **state)
+{
+	struct fixture *f = *state;
+
+	lose(f);
+	write_text(f, "d/a.yaml", ON("c", "eth0"));
+	pass(f, FILES);
+	assert_true(runs(f, "eth0", "c/xdp_trace"));
+	assert_true(converged(f));
+}
+
+static void files_that_say_the_same_are_none(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	lose(f);
+	before = f->root_sets;
+	write_text(f, "d/a.yaml", ON("a", "eth0"));
+	pass(f, FILES);
+	assert_int_equal(f->root_sets, before);
+	assert_false(runs(f, "eth0", "a/"));
+}
+
+static void who_goes_on_is_noticed_again_after_an_edit(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	lose(f);
+	before = f->root_sets;
+	f->opponent = detaches;
+	write_text(f, "d/b.yaml", ON("b", "eth0"));
+	pass(f, FILES);
+	events(f, DRIFT_FIRST_NS / 2);
+	assert_int_equal(f->root_sets - before, DRIFT_REPAIRS + 1);
+	assert_int_equal(drifts(f, "Contested", "again and again"), 2);
+}
+
 static void edits_are_no_fight(void **state)
 {
 	struct fixture *f = *state;
@@ -190,6 +255,10 @@ int main(void)
 		TEST(also_when_a_file_changes),
 		TEST(it_is_told_who_it_is),
 		TEST(links_of_tc_likewise),
+		TEST(an_edit_is_an_attempt_of_its_own),
+		TEST(so_is_something_else_in_its_place),
+		TEST(files_that_say_the_same_are_none),
+		TEST(who_goes_on_is_noticed_again_after_an_edit),
 		TEST(edits_are_no_fight),
 		TEST(interfaces_that_come_and_go_are_no_fight),
 	};
