@@ -17,6 +17,8 @@ struct count {
 /* What was repaired lately. */
 struct subject {
 	char *name, *key, *message;
+	char *wanted; /* what was given up */
+	bool doubted; /* there are other files since, which may want something else */
 	uint64_t times[DRIFT_REPAIRS]; /* of the last repairs, the newest at (n - 1) % DRIFT_REPAIRS */
 	unsigned int n;
 	/*
@@ -54,6 +56,7 @@ static void subject_done(struct subject *s)
 	free(s->name);
 	free(s->key);
 	free(s->message);
+	free(s->wanted);
 }
 
 static void subject_remove(struct drift *d, size_t i)
@@ -98,7 +101,8 @@ void drift_settled(struct drift *d, const struct observed *o, bool nothing_left)
 
 void drift_new_files(struct drift *d)
 {
-	drift_forgive(d);
+	for (size_t i = 0; i < d->n; i++)
+		d->v[i].doubted = d->v[i].until_ns != 0;
 	in_place_new_files(d->was);
 }
 
@@ -211,12 +215,66 @@ static bool is_fight(const struct subject *s, uint64_t now_ns)
 	return s->n >= DRIFT_REPAIRS && now_ns - s->times[s->n % DRIFT_REPAIRS] <= DRIFT_WINDOW_NS;
 }
 
-static void give_up(struct drift *d, struct subject *s, const struct drift_cause *cause,
+/* Not what it replaces, which is the opponent's. */
+static const char *wanted(struct arena *a, const struct observed *o, const struct op *op)
+{
+	const struct op_root *r = &op->root;
+	const struct op_tc *t = &op->tc;
+	const char *what;
+
+	if (op->kind == OP_ROOT_SET || op->kind == OP_LINK_SET)
+		what = in_place_target(a, o, &r->program, r->chain_id, r->signature);
+	else if (op->kind == OP_TC_SET)
+		what = in_place_target(a, o, &t->program, t->chain_id, t->signature);
+	else
+		what = op_format(a, op);
+	return arena_printf(a, "%s %s", op_kind_names[op->kind], what ? what : "?");
+}
+
+enum answer { NOTHING, THE_SAME, SOMETHING_ELSE };
+
+static enum answer ask(struct arena *a, const struct observed *o, const struct plan *plan,
+		       const struct subject *s)
+{
+	enum answer answer = NOTHING;
+
+	for (size_t i = 0; i < plan->op_count; i++) {
+		if (!str_eq(subject_of(&plan->ops[i]), s->name))
+			continue;
+		if (!str_eq(wanted(a, o, &plan->ops[i]), s->wanted))
+			return SOMETHING_ELSE;
+		answer = THE_SAME;
+	}
+	return answer;
+}
+
+/*
+ * After other files the plan has been made as if nothing were given up. Where it wants just what was fought for, that
+ * stays given up, else the edit is an attempt of its own. True: the plan is to be made again.
+ */
+static bool settle_doubts(struct drift *d, struct arena *a, const struct observed *o,
+			  const struct plan *plan)
+{
+	bool any = false;
+
+	for (size_t i = d->n; i-- > 0;) {
+		enum answer answer = d->v[i].doubted ? ask(a, o, plan, &d->v[i]) : NOTHING;
+
+		d->v[i].doubted = false;
+		any |= answer == THE_SAME;
+		if (answer == SOMETHING_ELSE)
+			subject_remove(d, i);
+	}
+	return any;
+}
+
+static void give_up(struct subject *s, const struct drift_cause *cause, const char *what,
 		    uint64_t now_ns)
 {
 	uint64_t wait = wait_ns(s);
 
-	(void)d;
+	free(s->wanted);
+	s->wanted = xstrdup(what);
 	free(s->message);
 	s->message = xasprintf("changed by somebody again and again, so it is left as it is for "
 			       "%u s: %u repairs, and now again: %s; stop whoever does that, then "
@@ -230,12 +288,13 @@ static void give_up(struct drift *d, struct subject *s, const struct drift_cause
 bool drift_refuse(struct drift *d, struct arena *a, const struct observed *o,
 		  const struct plan *plan, uint64_t now_ns)
 {
-	bool any = false;
+	bool any;
 
 	d->round++;
 	if (!d->n)
 		return false;
 	forget_old(d, now_ns);
+	any = settle_doubts(d, a, o, plan);
 	for (size_t i = 0; i < plan->op_count; i++) {
 		const struct op *op = &plan->ops[i];
 		struct subject *s = find(d, subject_of(op));
@@ -247,7 +306,7 @@ bool drift_refuse(struct drift *d, struct arena *a, const struct observed *o,
 		cause = drift_judge(d, a, o, op);
 		if (!cause.reason)
 			continue;
-		give_up(d, s, &cause, now_ns);
+		give_up(s, &cause, wanted(a, o, op), now_ns);
 		any = true;
 	}
 	return any;
@@ -260,7 +319,7 @@ struct failure *drift_failures(const struct drift *d, struct arena *a, uint64_t 
 
 	*ret_count = 0;
 	for (size_t i = 0; i < d->n; i++)
-		if (d->v[i].until_ns > now_ns)
+		if (d->v[i].until_ns > now_ns && !d->v[i].doubted)
 			f[(*ret_count)++] = (struct failure){
 				.subject = d->v[i].name,
 				.version = FAILURE_ANY_VERSION,

@@ -32,8 +32,8 @@ struct drift_cause drift_judge(const struct drift *d, struct arena *a, const str
 			       const struct op *op);
 
 /*
- * A plan made at now_ns, each counts as one attempt: notes which of its repairs are not to be made, since their subjects are fought for.
- * True: there are new ones, and the plan is to be made again. *ret: the first new one, for an event; NULL: none.
+ * A plan made at now_ns, each counts as one attempt: notes which of its repairs are not to be made, since their
+ * subjects are fought for. True: there are new ones, or some stay so, and the plan is to be made again.
  */
 bool drift_refuse(struct drift *d, struct arena *a, const struct observed *o,
 		  const struct plan *plan, uint64_t now_ns);
@@ -53,8 +53,8 @@ void drift_did(struct drift *d, const struct op *op, const struct observed *o);
 /* The last observation of a pass. nothing_left: the plan made of it is empty. */
 void drift_settled(struct drift *d, const struct observed *o, bool nothing_left);
 /*
- * From now on other files are wanted: what was there may be changed by right until nothing is left to do. Fights were
- * for something else, so they are forgotten: the operator's edit shall not wait for somebody else's.
+ * From now on other files are wanted: what was there may be changed by right until nothing is left to do. A fight for
+ * what they do not want any more is forgotten with the next plan: no edit waits for what somebody does to others.
  */
 void drift_new_files(struct drift *d);
 /*

@@ -320,7 +320,7 @@ static void many_repairs_in_a_short_time_are_a_fight(void **state)
 
 static void other_files_end_it_and_what_they_change_is_no_repair(void **state)
 {
-	struct op op = root_op("p", 0);
+	struct op op = root_op("p", 0), other = root_op("q", 99);
 
 	(void)state;
 	drift_settled(f.drift, &f.o, true);
@@ -328,6 +328,12 @@ static void other_files_end_it_and_what_they_change_is_no_repair(void **state)
 		repair(NOW + i * SECOND);
 	assert_true(refuses(NOW + 6 * SECOND));
 	drift_new_files(f.drift);
+	assert_int_equal(refused_at(NOW + 6 * SECOND), 0);
+	assert_true(refuses(NOW + 6 * SECOND)); /* the same is wanted */
+	assert_int_equal(refused_at(NOW + 6 * SECOND), 1);
+	drift_new_files(f.drift);
+	(void)drift_refuse(f.drift, f.a, &f.o, &(struct plan){ .ops = &other, .op_count = 1 },
+			   NOW + 6 * SECOND);
 	assert_int_equal(refused_at(NOW + 6 * SECOND), 0);
 	assert_null(reason_of(&op)); /* what was there before may be meant to change */
 	drift_settled(f.drift, &f.o, false);

@@ -200,6 +200,24 @@ static void files_that_say_the_same_are_none(void **state)
 	assert_false(runs(f, "eth0", "a/"));
 }
 
+static void an_edit_of_others_is_none(void **state)
+{
+	struct fixture *f = *state;
+	size_t before;
+
+	lose(f);
+	before = f->root_sets;
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	assert_true(runs(f, "eth1", "b/xdp_trace"));
+	assert_false(runs(f, "eth0", "a/"));
+	assert_int_equal(f->root_sets, before + 1);
+	assert_true(recon_next_ns(f->recon) <= f->now + DRIFT_FIRST_NS);
+	f->now += DRIFT_FIRST_NS;
+	pass(f, KERNEL);
+	assert_true(runs(f, "eth0", "a/xdp_trace"));
+}
+
 static void who_goes_on_is_noticed_again_after_an_edit(void **state)
 {
 	struct fixture *f = *state;
@@ -258,6 +276,7 @@ int main(void)
 		TEST(an_edit_is_an_attempt_of_its_own),
 		TEST(so_is_something_else_in_its_place),
 		TEST(files_that_say_the_same_are_none),
+		TEST(an_edit_of_others_is_none),
 		TEST(who_goes_on_is_noticed_again_after_an_edit),
 		TEST(edits_are_no_fight),
 		TEST(interfaces_that_come_and_go_are_no_fight),
