@@ -275,13 +275,9 @@ static void empty(struct taking *t, struct pair *m)
 	note(t, &t->emptied, m->map->name);
 }
 
-/* Where nothing serves any more, a map less is better than no object. */
+/* Also where nothing serves: an object that is only shared, or waits for its interface, runs nowhere. */
 static void refuse(struct taking *t, struct pair *m, bool grow_helps, const char *text)
 {
-	if (!t->i->previous) {
-		empty(t, m);
-		return;
-	}
 	strbuf_addf(&t->refused, "%smap %s: %s", t->refused.len ? "; " : "", m->map->name, text);
 	t->grow_helps |= grow_helps;
 	t->reset_helps |= !grow_helps;
@@ -477,6 +473,8 @@ static const char *explain(struct taking *t)
 	else if (t->reset_helps)
 		strbuf_add(&b, "write `on_change: reset` for a map that may start empty, ");
 	strbuf_add(&b, "or take the change back");
+	if (!t->i->previous)
+		strbuf_add(&b, "; until then none is loaded, and the maps keep what they have");
 	return arena_strdup(t->p->a, strbuf_get(&b));
 }
 
