@@ -111,7 +111,8 @@ int fixture_begin(void **state)
 	if (!new_namespaces() || mount("tmpfs", fixture.root, "tmpfs", 0, "mode=0755") < 0)
 		return -1;
 	fixture.a = arena_new();
-	options.run_dir = arena_printf(fixture.a, "%s/run", fixture.root);
+	fixture.run_dir = options.run_dir =
+		arena_printf(fixture.a, "%s/run-%u", fixture.root, fixture.tests++);
 	fixture.bpffs_dir = options.bpffs_dir = arena_printf(fixture.a, "%s/bpf/x", fixture.root);
 	if (mkdir(arena_printf(fixture.a, "%s/bpf", fixture.root), 0755) < 0 ||
 	    mount("bpf", arena_printf(fixture.a, "%s/bpf", fixture.root), "bpf", 0, "mode=0700") <
@@ -138,7 +139,7 @@ void fixture_restart(void)
 	struct kern_linux_options options = {
 		.fetch = fetch,
 		.bpffs_dir = fixture.bpffs_dir,
-		.run_dir = arena_printf(fixture.a, "%s/run", fixture.root),
+		.run_dir = fixture.run_dir,
 	};
 
 	kern_linux_free(fixture.k);

@@ -15,6 +15,9 @@ extern struct fixture {
 	struct arena *a; /* of the present test */
 	struct kern_linux *k;
 	const char *bpffs_dir;
+	/* Another one for each test, and with it another mark: the kernel ends an earlier test's programs late. */
+	const char *run_dir;
+	unsigned int tests;
 	char root[64]; /* a temporary directory */
 } fixture;
 
