@@ -349,21 +349,6 @@ static bool find_pinned(struct arena *a, const struct program_list *l, uint32_t 
 	return true;
 }
 
-/* 1: told, 0: it went meanwhile, and its interface is about to be looked at again anyway. */
-static int look_at_root(struct arena *a, uint32_t id, struct observed_program *ret, struct error *e)
-{
-	cleanup(closep) int fd = bpf_prog_get_fd_by_id(id);
-	int r;
-
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0)
-		return error_set(e, -errno, "cannot look at program id %u: %s", id,
-				 error_string(errno));
-	r = pin_program_info(a, fd, ret, e);
-	return r < 0 ? r : 1;
-}
-
 static int observe_roots(struct arena *a, struct observed *o, struct error *e)
 {
 	uint32_t *ids = arena_calloc(a, o->interface_count, sizeof(*ids));
@@ -385,7 +370,7 @@ static int observe_roots(struct arena *a, struct observed *o, struct error *e)
 		if (i > 0 && ids[i] == ids[i - 1])
 			continue;
 		if (!find_pinned(a, &pinned, ids[i], p))
-			r = look_at_root(a, ids[i], p, e);
+			r = pin_program_look(a, ids[i], p, e);
 		if (r < 0)
 			return r;
 		o->program_count += (size_t)r;

@@ -397,6 +397,20 @@ int pin_program_info(struct arena *a, int fd, struct observed_program *ret, stru
 	return 0;
 }
 
+int pin_program_look(struct arena *a, uint32_t id, struct observed_program *ret, struct error *e)
+{
+	cleanup(closep) int fd = bpf_prog_get_fd_by_id(id);
+	int r;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return error_set(e, -errno, "cannot look at program id %u: %s", id,
+				 error_string(errno));
+	r = pin_program_info(a, fd, ret, e);
+	return r < 0 ? r : 1;
+}
+
 int pin_map_info(struct arena *a, int fd, struct observed_map *ret, struct error *e)
 {
 	struct bpf_map_info info = { 0 };

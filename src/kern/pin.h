@@ -87,4 +87,6 @@ int pin_meta_read_fd(struct arena *a, int fd, const char *what, struct pin_meta 
 
 /* All of *ret but what the caller knows better; name is the kernel's own, of 15 characters. */
 int pin_program_info(struct arena *a, int fd, struct observed_program *ret, struct error *e);
+/* The same of a program by its id, pinned or not. 1: told, 0: it went meanwhile. */
+int pin_program_look(struct arena *a, uint32_t id, struct observed_program *ret, struct error *e);
 int pin_map_info(struct arena *a, int fd, struct observed_map *ret, struct error *e);

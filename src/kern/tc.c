@@ -177,22 +177,6 @@ static int by_id(const void *a, const void *b)
 	return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* 1: told, 0: it went meanwhile. */
-static int look_at_program(struct arena *a, uint32_t id, struct observed_program *ret,
-			   struct error *e)
-{
-	cleanup(closep) int fd = bpf_prog_get_fd_by_id(id);
-	int r;
-
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0)
-		return error_set(e, -errno, "cannot look at program id %u: %s", id,
-				 error_string(errno));
-	r = pin_program_info(a, fd, ret, e);
-	return r < 0 ? r : 1;
-}
-
 int tc_observe_programs(struct arena *a, struct observed *ret, struct error *e)
 {
 	struct observed_program *programs;
@@ -210,7 +194,7 @@ int tc_observe_programs(struct arena *a, struct observed *ret, struct error *e)
 	for (size_t i = 0; i < n; i++)
 		programs[i] = ret->programs[i];
 	for (size_t i = 0; i < ids.list.n; i++) {
-		int r = look_at_program(a, ids.list.v[i], &programs[n], e);
+		int r = pin_program_look(a, ids.list.v[i], &programs[n], e);
 
 		if (r < 0)
 			return error_prefix(e, r, "tc");

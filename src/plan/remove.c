@@ -87,7 +87,6 @@ static struct draft *link_remove(struct planner *p, const struct observed_link *
 	return d;
 }
 
-/* What stays and what goes there is decided with the interface. */
 /* Ids of the links that something observed at an interface is attached by. */
 struct id_list {
 	LIST(uint32_t) list;
@@ -120,7 +119,10 @@ static bool has_id(const struct id_list *l, uint32_t id)
 	       bsearch(&id, l->list.v, l->list.n, sizeof(*l->list.v), by_number) != NULL;
 }
 
-/* A link whose interface is not seen (in a namespace that nobody names) keeps what it runs. */
+/*
+ * What stays and what goes at an interface is decided with it. A link whose interface is not seen (in a namespace
+ * that nobody names) keeps what it runs.
+ */
 static void links_plan(struct removal *r)
 {
 	struct planner *p = r->p;

@@ -33,10 +33,6 @@ is() { # STATE REASON
 	[ "$(attachment)" = "$1 $2" ]
 }
 
-repairs() { # TOKEN
-	status_value ".daemon.repairs.$1 // 0"
-}
-
 # Interfaces that come and go and an edited file are no fights.
 for i in 1 2 3 4 5 6 7; do
 	ip link add vx$i type veth peer name px$i

@@ -15,14 +15,6 @@ daemon_start
 [ "$(feature libxdp available)" = true ] || skip_all "libxdp: $(feature libxdp detail)"
 check "a chain by libxdp's protocol" converge
 
-repairs() { # TOKEN
-	status_value ".daemon.repairs.$1 // 0"
-}
-
-told() { # TOKEN NUMBER
-	[ "$(repairs "$1")" -ge "$2" ] && [ "$(status_value .converged)" = true ]
-}
-
 loaded() {
 	status_value '[.objects[] | .programs[].loads[].id, .maps[].id] | sort | join(" ")'
 }
@@ -38,14 +30,9 @@ damage() { # NAME TOKEN COMMAND...
 	kill -STOP "$daemon_pid"
 	"$@" || bail "cannot: $*"
 	kill -CONT "$daemon_pid"
-	check "$name: repaired by its event" until_true 20 told "$token" $((before + 1))
+	check "$name: repaired by its event" until_true 20 repaired "$token" $((before + 1))
 	equal "$name: nothing was loaded anew" "$kept" "$(loaded)"
 	ctl reload >/dev/null || bail "no reload" # so much at once would be taken for a fight
-}
-
-remove_tree() {
-	find "$1" -mindepth 1 -depth -delete
-	rmdir "$1"
 }
 
 chain=$bpffs/chains/$root

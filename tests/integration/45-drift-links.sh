@@ -17,14 +17,6 @@ member m1 1 10 @alone
 daemon_start
 check "an exclusive root" converge
 
-repairs() { # TOKEN
-	status_value ".daemon.repairs.$1 // 0"
-}
-
-told() { # TOKEN NUMBER
-	[ "$(repairs "$1")" -ge "$2" ] && [ "$(status_value .converged)" = true ]
-}
-
 pins() {
 	(cd "$bpffs/links" && echo *)
 }
@@ -41,7 +33,7 @@ link=$(pins)
 root=$(root_of v0)
 flood p0
 rm "$bpffs/links/$link"
-check "the pin of an exclusive root: repaired by its event" until_true 20 told LinkPinRemoved 1
+check "the pin of an exclusive root: repaired by its event" until_true 20 repaired LinkPinRemoved 1
 equal "the pin of an exclusive root: it is the same link" "$link" "$(attached "$link")"
 equal "the pin of an exclusive root: it is pinned again" "$link" "$(pins)"
 equal "the pin of an exclusive root: the root is what it was" "$root" "$(root_of v0)"
@@ -50,13 +42,13 @@ refuse 2 "the pin of an exclusive root: nobody else could take the place" \
 	ip link set dev v0 xdp off
 
 mv "$bpffs/links/$link" "$work/fs/elsewhere"
-check "its pin moved away: repaired" until_true 20 told LinkPinRemoved 2
+check "its pin moved away: repaired" until_true 20 repaired LinkPinRemoved 2
 check "its pin moved away: that one is left alone" test -e "$work/fs/elsewhere"
 rm "$work/fs/elsewhere"
 
 if bpftool link detach pinned "$bpffs/links/$link" 2>/dev/null; then
 	check "a detached link of XDP: the kernel tells, or the next pass sees it" ctl reload
-	check "a detached link of XDP: repaired" until_true 20 told LinkDetached 1
+	check "a detached link of XDP: repaired" until_true 20 repaired LinkDetached 1
 	equal "a detached link of XDP: the same program is back" "$root" "$(root_of v0)"
 	equal "a detached link of XDP: and the old pin is gone" 1 "$(pins | wc -w)"
 	refuse 1 "a detached link of XDP: the old pin is not the new one" test "$link" = "$(pins)"
@@ -101,7 +93,7 @@ if [ "$(feature tcx available)" = true ]; then
 	for pin in $before; do
 		rm "$bpffs/links/$pin"
 	done
-	check "the pins of all links: repaired by their events" until_true 20 told LinkPinRemoved 3
+	check "the pins of all links: repaired by their events" until_true 20 repaired LinkPinRemoved 3
 	# shellcheck disable=SC2086 # one word each
 	equal "the pins of all links: they are the same links" "$before" "$(attached $before)"
 	equal "the pins of all links: they are pinned again" "$before" "$(pins)"
@@ -110,7 +102,7 @@ if [ "$(feature tcx available)" = true ]; then
 	done | head -1)
 	if bpftool link detach id "$victim" 2>/dev/null; then
 		check "a detached link of TCX: seen by the next pass" ctl reload
-		check "a detached link of TCX: repaired" until_true 20 told LinkDetached 1
+		check "a detached link of TCX: repaired" until_true 20 repaired LinkDetached 1
 		equal "a detached link of TCX: the same programs in the same order" "$kept" "$(tc_ids)"
 	else
 		skip "a detached link of TCX" "this bpftool cannot detach links"
@@ -123,9 +115,9 @@ write "$conf/00-sets.yaml" <<-EOF
 EOF
 check "by a filter" converge
 tc filter del dev v0 ingress || bail "tc cannot delete filters"
-check "a deleted filter: repaired by its event" until_true 20 told FilterRemoved 1
+check "a deleted filter: repaired by its event" until_true 20 repaired FilterRemoved 1
 equal "a deleted filter: the same programs in the same order" "$kept" "$(tc_ids)"
 tc qdisc del dev v0 clsact || bail "tc cannot delete the qdisc"
-check "a deleted qdisc: repaired by its event" until_true 20 told FilterRemoved 2
+check "a deleted qdisc: repaired by its event" until_true 20 repaired FilterRemoved 2
 equal "a deleted qdisc: the same programs in the same order" "$kept" "$(tc_ids)"
 finish

@@ -31,14 +31,6 @@ consumer=$!
 bound=/proc/$consumer/root$work/bound
 check "a container sees them" until_true 5 test -e "$bound/dashboard/maps/seen"
 
-repairs() { # TOKEN
-	status_value ".daemon.repairs.$1 // 0"
-}
-
-told() { # TOKEN NUMBER
-	[ "$(repairs "$1")" -ge "$2" ] && [ "$(status_value .converged)" = true ]
-}
-
 operations() {
 	ctl events | grep -c ' operation '
 }
@@ -66,7 +58,7 @@ damage() {
 	[ "$1" = unseen ] || kill -STOP "$daemon_pid"
 	"$@" || bail "cannot: $*"
 	kill -CONT "$daemon_pid"
-	check "$name: repaired by its event" until_true 20 told "$token" $((before + 1))
+	check "$name: repaired by its event" until_true 20 repaired "$token" $((before + 1))
 	equal "$name: by the smallest step" "$steps" $(($(operations) - count))
 	equal "$name: consumers have what they had" "$kept" "$(maps)"
 	ctl reload >/dev/null || bail "no reload" # so much at once would be taken for a fight
@@ -99,7 +91,7 @@ unsealed() {
 }
 damage "a read-only share made writable" MountChanged 1 mount -o remount,rw "$ro"
 unsealed chmod 666 "$ro/seen" || bail "cannot change a share that was made writable"
-check "a read-only share opened and changed: repaired" until_true 20 told MountChanged 2
+check "a read-only share opened and changed: repaired" until_true 20 repaired MountChanged 2
 check "a read-only share opened and changed: as it was" until_true 20 test "$(maps)" = "$kept"
 ctl reload >/dev/null
 

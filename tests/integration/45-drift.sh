@@ -19,14 +19,6 @@ member m2 2 20 v0
 daemon_start
 check "a chain and a lone program" converge
 
-repairs() { # TOKEN
-	status_value ".daemon.repairs.$1 // 0"
-}
-
-told() { # TOKEN NUMBER: so many repairs of this kind, and nothing left to be done
-	[ "$(repairs "$1")" -ge "$2" ] && [ "$(status_value .converged)" = true ]
-}
-
 loaded() { # ids of all that is loaded, and of what the interfaces run
 	status_value '[.objects[] | .programs[].loads[].id, .maps[].id] | sort | join(" ")'
 	root_of v0
@@ -53,18 +45,13 @@ damage() {
 	kill -STOP "$daemon_pid"
 	"$@" || bail "cannot: $*"
 	kill -CONT "$daemon_pid"
-	check "$name: repaired by its event" until_true 20 told "$token" $((before + 1))
+	check "$name: repaired by its event" until_true 20 repaired "$token" $((before + 1))
 	equal "$name: nothing was loaded, built or swapped anew" "$kept" "$(loaded)"
 	ctl reload >/dev/null || bail "no reload" # so much at once would be taken for a fight
 }
 
 remove_some() {
 	rm "$1" "$2"
-}
-
-remove_tree() {
-	find "$1" -mindepth 1 -depth -delete
-	rmdir "$1"
 }
 
 replace_pin() { # PIN, by a map of somebody else
@@ -114,10 +101,10 @@ edit_slot() { # SLOT PROGRAM PIN
 # Of the contents of a map the kernel tells no event: the next pass sees it.
 edit_slot 0 "$(object_dir m2)/programs/xdp_trace" || bail "bpftool cannot edit the array"
 check "a slot with another program in it: seen by the next pass" ctl reload
-check "a slot with another program in it: repaired" until_true 20 told SlotChanged 1
+check "a slot with another program in it: repaired" until_true 20 repaired SlotChanged 1
 bpftool map delete pinned "$chain/members" key 1 0 0 0 || bail "bpftool cannot edit the array"
 check "an emptied slot: seen by the next pass" ctl reload
-check "an emptied slot: repaired" until_true 20 told SlotChanged 2
+check "an emptied slot: repaired" until_true 20 repaired SlotChanged 2
 equal "slots: nothing else was touched" "$kept" "$(loaded)"
 
 damage "the root switched off" RootRemoved ip link set dev v0 xdp off

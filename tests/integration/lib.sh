@@ -381,6 +381,22 @@ member() {
 	EOF
 }
 
+# repairs TOKEN: how many repairs of this kind there were
+repairs() {
+	status_value ".daemon.repairs.$1 // 0"
+}
+
+# repaired TOKEN NUMBER: so many at least, and nothing is left to be done
+repaired() {
+	[ "$(repairs "$1")" -ge "$2" ] && [ "$(status_value .converged)" = true ]
+}
+
+# remove_tree DIRECTORY: with all that is in it, and nothing that is mounted below
+remove_tree() {
+	find "$1" -mindepth 1 -depth -delete
+	rmdir "$1"
+}
+
 # object_dir INSTANCE: where the version in force is pinned.
 object_dir() {
 	local found=("$bpffs/objects/$1"/*/)
