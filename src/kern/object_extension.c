@@ -30,12 +30,14 @@ struct extending {
 	const struct op_object *op;
 	struct bpf_object *template, *object;
 	int template_fd;
+	int mark; /* the metadata, which all programs of the version are bound to */
 };
 
 static void extending_done(struct extending *x)
 {
 	bpf_object__close(x->object);
 	bpf_object__close(x->template);
+	closep(&x->mark);
 }
 
 static const char *extension_pin(const struct extending *x, const char *function)
@@ -74,10 +76,28 @@ static int reuse_maps(struct extending *x, struct op_result *ret)
 	return 0;
 }
 
-/* One that an interrupted attempt pinned is good: it is of these bytes and these maps. */
+static int open_mark(struct extending *x, struct op_result *ret)
+{
+	const char *directory = layout_object_dir(x->a, x->op->instance, x->op->version);
+	const char *meta = pin_path(x->c, x->a, arena_printf(x->a, "%s/" LAYOUT_META, directory));
+	int r = pin_open(meta, &x->mark, &ret->error);
+
+	return r < 0 ? result_fail_as(ret, r, "PinFailed") : 0;
+}
+
+/*
+ * One that an interrupted attempt pinned is good: it is of these bytes and these maps. By the same rule as observing
+ * (object_observe.c), or it would be missed and left out for ever.
+ */
 static bool is_pinned(const struct extending *x, const char *function)
 {
-	return access(extension_pin(x, function), F_OK) == 0;
+	struct observed_program p = { 0 };
+	struct error ignored = { 0 };
+	cleanup(closep) int fd = -1;
+
+	return pin_open_if(extension_pin(x, function), &fd, &ignored) > 0 &&
+	       pin_kind(fd) == PIN_PROGRAM && pin_program_info(x->a, fd, &p, &ignored) == 0 &&
+	       p.type == BPF_PROG_TYPE_EXT && observed_program_uses(&p, pin_id(x->mark));
 }
 
 static int choose_programs(struct extending *x, size_t *ret_count, struct op_result *ret)
@@ -152,26 +172,21 @@ static void explain(struct op_result *ret)
 static int pin_programs(struct extending *x, struct error *e)
 {
 	const char *directory = layout_object_dir(x->a, x->op->instance, x->op->version);
-	const char *meta = pin_path(x->c, x->a, arena_printf(x->a, "%s/" LAYOUT_META, directory));
-	cleanup(closep) int mark = -1;
 	struct bpf_program *p;
-	int r;
+	int r = pin_directory_create(
+		pin_path(x->c, x->a, arena_printf(x->a, "%s/" LAYOUT_EXTENSIONS, directory)), e);
 
-	r = pin_open(meta, &mark, e);
-	if (r == 0)
-		r = pin_directory_create(
-			pin_path(x->c, x->a,
-				 arena_printf(x->a, "%s/" LAYOUT_EXTENSIONS, directory)),
-			e);
 	bpf_object__for_each_program(p, x->object) {
 		int fd = bpf_program__fd(p);
 
 		if (r < 0 || !bpf_program__autoload(p))
 			continue;
-		if (bpf_prog_bind_map(fd, mark, NULL) < 0)
+		if (bpf_prog_bind_map(fd, x->mark, NULL) < 0)
 			r = error_set(e, -errno, "cannot bind the metadata map to its program: %s",
 				      error_string(errno));
-		else
+		if (r == 0) /* what is there is not ours, see is_pinned() */
+			r = pin_remove(extension_pin(x, bpf_program__name(p)), e);
+		if (r == 0)
 			r = pin_put(fd, extension_pin(x, bpf_program__name(p)), e);
 	}
 	return r;
@@ -180,10 +195,14 @@ static int pin_programs(struct extending *x, struct error *e)
 void object_extension_load(const struct kern_context *c, struct arena *a, const struct op *op,
 			   const void *elf, size_t elf_size, struct op_result *ret)
 {
-	cleanup(extending_done) struct extending x = { .c = c, .a = a, .op = &op->object };
+	cleanup(extending_done) struct extending x = {
+		.c = c, .a = a, .op = &op->object, .mark = -1
+	};
 	size_t count = 0;
-	int r = prepare(&x, elf, elf_size, &count, ret);
+	int r = open_mark(&x, ret);
 
+	if (r == 0)
+		r = prepare(&x, elf, elf_size, &count, ret);
 	if (r < 0 || count == 0)
 		return;
 	r = verifier_load(x.object, a, ret);

@@ -19,14 +19,6 @@
 
 #define KERNEL_NAME 15
 
-static bool uses(const struct observed_program *p, uint32_t map)
-{
-	for (size_t i = 0; i < p->map_count; i++)
-		if (p->maps[i] == map)
-			return true;
-	return false;
-}
-
 /*
  * A pin may have been replaced while no daemon held what was there. But all programs of a version are bound to its
  * metadata, and only root can open that to bind another.
@@ -36,7 +28,7 @@ static bool is_of_version(const struct observed_program *p, uint32_t meta_id, co
 {
 	bool extension = p->type == BPF_PROG_TYPE_EXT;
 
-	return uses(p, meta_id) && extension == str_eq(part, LAYOUT_EXTENSIONS) &&
+	return observed_program_uses(p, meta_id) && extension == str_eq(part, LAYOUT_EXTENSIONS) &&
 	       (!*p->name || strncmp(p->name, function, KERNEL_NAME) == 0);
 }
 

@@ -160,6 +160,14 @@ const struct observed_program *observed_find_program(const struct observed *o, u
 	return find(&id, o->programs, o->program_count, sizeof(*o->programs), compare_program);
 }
 
+bool observed_program_uses(const struct observed_program *p, uint32_t map_id)
+{
+	for (size_t i = 0; i < p->map_count; i++)
+		if (p->maps[i] == map_id)
+			return true;
+	return false;
+}
+
 const struct observed_program *observed_object_program(const struct observed_object *o,
 						       const char *function)
 {

@@ -253,6 +253,7 @@ const struct observed_netns *observed_find_netns(const struct observed *o, const
 /* Order of namespaces: NULL, which is the daemon's own, first. */
 int netns_compare(const char *x, const char *y);
 const struct observed_program *observed_find_program(const struct observed *o, uint32_t id);
+bool observed_program_uses(const struct observed_program *p, uint32_t map_id);
 const struct observed_program *observed_object_program(const struct observed_object *o,
 						       const char *function);
 const struct observed_program *observed_object_extension(const struct observed_object *o,

@@ -32,8 +32,15 @@ struct subject {
 	bool told;
 };
 
+/* Operations that succeeded, by what they do to whom. */
+struct done {
+	char **v;
+	size_t n;
+};
+
 struct drift {
 	struct in_place *was;
+	struct done now, before; /* after the last plan, and after the one before it */
 	struct count counts[32];
 	size_t count_count;
 	struct subject *v; /* in the order of their last repair */
@@ -72,26 +79,83 @@ void drift_forgive(struct drift *d)
 		subject_remove(d, d->n - 1);
 }
 
+static void done_clear(struct done *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->v[i]);
+	free(l->v);
+	*l = (struct done){ 0 };
+}
+
+static void done_add(struct done *l, const char *text)
+{
+	l->v = xrealloc(l->v, (l->n + 1) * sizeof(*l->v));
+	l->v[l->n++] = xstrdup(text);
+}
+
+static bool done_has(const struct done *l, const char *text)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i], text))
+			return true;
+	return false;
+}
+
 void drift_free(struct drift *d)
 {
 	if (!d)
 		return;
 	drift_forgive(d);
+	done_clear(&d->now);
+	done_clear(&d->before);
 	free(d->v);
 	arena_free(d->told);
 	in_place_free(d->was);
 	free(d);
 }
 
+static const char *subject_of(const struct op *op)
+{
+	return op->subject ? op->subject : op->key;
+}
+
+/*
+ * What makes something counts as the same whatever its version, which may go to and fro. What takes something away does so
+ * to many things of one subject, and each has its own words.
+ */
+static const char *deed(struct arena *a, const struct op *op)
+{
+	if (op->kind < OP_ROOT_CLEAR)
+		return arena_printf(a, "%s %s", op_kind_names[op->kind], subject_of(op));
+	return op_format(a, op);
+}
+
+/*
+ * What the plan before did and this one is to do again did not last. Nobody may ever have seen it in place, so that
+ * nothing else here would keep us from doing it for ever. A grace period leaves nothing behind.
+ */
+static bool did_not_last(const struct drift *d, struct arena *a, const struct op *op)
+{
+	return op->kind != OP_GRACE && d->before.n && done_has(&d->before, deed(a, op));
+}
+
 struct drift_cause drift_judge(const struct drift *d, struct arena *a, const struct observed *o,
 			       const struct op *op)
 {
-	return drift_judge_op(d->was, a, o, op);
+	struct drift_cause cause = drift_judge_op(d->was, a, o, op);
+
+	if (!cause.reason && did_not_last(d, a, op))
+		cause = (struct drift_cause){
+			"NotLasting", "it was done a moment ago and is to be done again: somebody "
+				      "undoes it at once, or this is a fault of bpfshare"
+		};
+	return cause;
 }
 
-void drift_did(struct drift *d, const struct op *op, const struct observed *o)
+void drift_did(struct drift *d, struct arena *a, const struct op *op, const struct observed *o)
 {
 	in_place_did(d->was, op, o);
+	done_add(&d->now, deed(a, op));
 }
 
 void drift_settled(struct drift *d, const struct observed *o, bool nothing_left)
@@ -154,11 +218,6 @@ static uint64_t count(struct drift *d, const char *reason)
 }
 
 /* --- fights ----------------------------------------------------------------------------- */
-
-static const char *subject_of(const struct op *op)
-{
-	return op->subject ? op->subject : op->key;
-}
 
 static struct subject *find(const struct drift *d, const char *name)
 {
@@ -291,6 +350,9 @@ bool drift_refuse(struct drift *d, struct arena *a, const struct observed *o,
 	bool any;
 
 	d->round++;
+	done_clear(&d->before);
+	d->before = d->now;
+	d->now = (struct done){ 0 };
 	if (!d->n)
 		return false;
 	forget_old(d, now_ns);

@@ -48,8 +48,8 @@ bool drift_next_contested(struct drift *d, const char **ret_key, const char **re
 /* A repair succeeded: its kind's count, and how often this subject was repaired within the window. */
 uint64_t drift_repaired(struct drift *d, const struct op *op, const struct drift_cause *cause,
 			uint64_t now_ns);
-/* Any operation of ours, planned with o, succeeded. */
-void drift_did(struct drift *d, const struct op *op, const struct observed *o);
+/* Any operation of ours, planned with o, succeeded; a is for what is needed meanwhile. */
+void drift_did(struct drift *d, struct arena *a, const struct op *op, const struct observed *o);
 /* The last observation of a pass. nothing_left: the plan made of it is empty. */
 void drift_settled(struct drift *d, const struct observed *o, bool nothing_left);
 /*

@@ -319,7 +319,7 @@ static void succeeded(struct recon *r, const struct op *op, const struct drift_c
 		      uint64_t now_ns)
 {
 	retry_forget(r->retry, op);
-	drift_did(r->drift, op, &r->observed);
+	drift_did(r->drift, r->pass, op, &r->observed);
 	if (cause->reason)
 		tell_repair(r, op, cause, now_ns);
 }

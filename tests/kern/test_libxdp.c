@@ -386,7 +386,33 @@ static void an_extension_needs_its_object(void **state)
 
 	(void)state;
 	op = extension_op(declare("a", "test_trace"), "v", programs);
-	apply_fails(&op, -ENOENT, "MapCreateFailed", FAILURE_TRANSIENT, "of a");
+	apply_fails(&op, -ENOENT, "PinFailed", FAILURE_TRANSIENT, "meta");
+}
+
+/* By the pin alone it would be missed in each observation, and never loaded. */
+static void what_is_pinned_in_its_place_is_replaced(void **state)
+{
+	static const char *const programs[] = { "xdp_trace", NULL };
+	uint32_t was, other;
+	const char *pin;
+	struct op op;
+
+	(void)state;
+	load_extended("a", 1, XDP_PASS);
+	load_extended("b", 2, XDP_PASS);
+	was = extension_id("a");
+	other = extension_id("b");
+	pin = below("%s", layout_extension_pin(fixture.a, "a", "v", "xdp_trace"));
+	assert_int_equal(unlink(pin), 0);
+	must_run("bpftool prog pin id %u %s", other, pin);
+	fixture_restart();
+	wait_for_end_of(was);
+	assert_int_equal(observe().objects[0].extension_count, 0);
+	op = extension_op(declare("a", "test_trace"), "v", programs);
+	apply_fine(&op);
+	assert_int_equal(observe().objects[0].extension_count, 1);
+	assert_true(extension_id("a") != other);
+	assert_int_equal(extension_id("b"), other);
 }
 
 static void a_program_without_btf_is_told(void **state)
@@ -476,6 +502,7 @@ int main(void)
 		FIXTURE_TEST(a_member_may_know_frags),
 		FIXTURE_TEST(loading_again_is_fine),
 		FIXTURE_TEST(an_extension_needs_its_object),
+		FIXTURE_TEST(what_is_pinned_in_its_place_is_replaced),
 		FIXTURE_TEST(a_program_without_btf_is_told),
 		FIXTURE_TEST(another_prototype_is_told),
 		FIXTURE_TEST(live_program_arrays_are_left_alone),

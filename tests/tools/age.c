@@ -60,29 +60,37 @@ static int bind_one(int map, const char *path)
 	return r;
 }
 
-/* The programs that the metadata speaks of: of an object all, of a chain its dispatcher. */
-static int bind_all(int map, const char *directory)
+/* All that is pinned below. */
+static int bind_below(int map, const char *directory, const char *part)
 {
 	char path[4096];
 	struct dirent *d;
 	DIR *programs;
 	int r = 0;
 
-	snprintf(path, sizeof(path), "%s/dispatcher", directory);
-	if (access(path, F_OK) == 0)
-		return bind_one(map, path);
-	snprintf(path, sizeof(path), "%s/programs", directory);
+	snprintf(path, sizeof(path), "%s/%s", directory, part);
 	programs = opendir(path);
 	if (!programs)
-		return fail(path);
+		return errno == ENOENT ? 0 : fail(path);
 	while (r == 0 && (d = readdir(programs))) {
 		if (d->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "%s/programs/%s", directory, d->d_name);
+		snprintf(path, sizeof(path), "%s/%s/%s", directory, part, d->d_name);
 		r = bind_one(map, path);
 	}
 	closedir(programs);
 	return r;
+}
+
+/* The programs that the metadata speaks of: of an object all, of a chain its dispatcher. */
+static int bind_all(int map, const char *directory)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/dispatcher", directory);
+	if (access(path, F_OK) == 0)
+		return bind_one(map, path);
+	return bind_below(map, directory, "programs") || bind_below(map, directory, "extensions");
 }
 
 static int replace(const char *directory, const struct bpf_map_info *as, const void *value)

@@ -39,6 +39,7 @@ struct fixture {
 	void (*opponent)(struct fixture *f, const struct op *op);
 	size_t root_sets; /* so far, likewise tc_sets */
 	size_t tc_sets;
+	size_t loads; /* counted by an opponent */
 	uint64_t now;
 	struct error e;
 };

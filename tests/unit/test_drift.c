@@ -139,7 +139,7 @@ static void what_we_took_away_is_new_again(void **state)
 	(void)state;
 	drift_settled(f.drift, &f.o, true);
 	clear.kind = OP_ROOT_CLEAR;
-	drift_did(f.drift, &clear, &f.o);
+	drift_did(f.drift, f.a, &clear, &f.o);
 	f.eth0.xdp_id = 0;
 	drift_settled(f.drift, &f.o, true);
 	assert_null(reason_of(&op));
@@ -278,7 +278,7 @@ static void repair(uint64_t now)
 
 	assert_false(refuses(now));
 	(void)drift_repaired(f.drift, &op, &cause, now);
-	drift_did(f.drift, &op, &f.o);
+	drift_did(f.drift, f.a, &op, &f.o);
 	drift_settled(f.drift, &f.o, true);
 }
 
@@ -338,7 +338,7 @@ static void other_files_end_it_and_what_they_change_is_no_repair(void **state)
 	assert_null(reason_of(&op)); /* what was there before may be meant to change */
 	drift_settled(f.drift, &f.o, false);
 	assert_null(reason_of(&op));
-	drift_did(f.drift, &op, &f.o); /* but not what was just done for them */
+	drift_did(f.drift, f.a, &op, &f.o); /* but not what was just done for them */
 	assert_string_equal(reason_of(&op), "RootRemoved");
 	drift_new_files(f.drift);
 	assert_null(reason_of(&op));

@@ -29,6 +29,14 @@ static void detaches_tc(struct fixture *f, const struct op *op)
 		kern_fake_tc_detach(f->kernel, "eth0", TC_INGRESS, 0);
 }
 
+static void takes_what_is_loaded(struct fixture *f, const struct op *op)
+{
+	if (op->kind != OP_OBJECT_LOAD || !str_eq(op->object.instance, "c"))
+		return;
+	kern_fake_lose_for_good(f->kernel, "c", "xdp_trace");
+	f->loads++;
+}
+
 /* What was told of what others did, with this reason and these words. */
 static size_t drifts(struct fixture *f, const char *reason, const char *words)
 {
@@ -148,6 +156,25 @@ static void links_of_tc_likewise(void **state)
 	pass(f, FILES);
 	events(f, DRIFT_FIRST_NS / 2);
 	assert_given_up(f, f->tc_sets, 1);
+}
+
+/* Nobody ever saw it in place, so it is no repair; the daemon would load it for ever. */
+static void what_never_lasts_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+
+	f->opponent = takes_what_is_loaded;
+	write_text(f, "d/c.yaml", ON("c", "eth1"));
+	pass(f, FILES);
+	events(f, DRIFT_FIRST_NS / 2);
+	assert_int_equal(f->loads, DRIFT_REPAIRS + 1);
+	assert_int_equal(drifts(f, "NotLasting", "fault of bpfshare"), DRIFT_REPAIRS);
+	assert_int_equal(drifts(f, "Contested", "done a moment ago"), 1);
+	assert_true(runs(f, "eth0", "a/xdp_trace"));
+	f->opponent = NULL;
+	events(f, 2 * DRIFT_FIRST_NS);
+	assert_true(runs(f, "eth1", "c/xdp_trace"));
+	assert_true(converged(f));
 }
 
 /* The opponent has won eth0, for now. */
@@ -273,6 +300,7 @@ int main(void)
 		TEST(also_when_a_file_changes),
 		TEST(it_is_told_who_it_is),
 		TEST(links_of_tc_likewise),
+		TEST(what_never_lasts_is_given_up),
 		TEST(an_edit_is_an_attempt_of_its_own),
 		TEST(so_is_something_else_in_its_place),
 		TEST(files_that_say_the_same_are_none),
