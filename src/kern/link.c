@@ -2,6 +2,7 @@
 #include "kern/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,10 @@
 
 #include "base/macros.h"
 #include "base/num.h"
+#include "base/str.h"
 #include "kern/keep.h"
 #include "kern/pin.h"
+#include "kern/stamp.h"
 #include "model/layout.h"
 
 /* Where the link is pinned, whatever its namespace; *ret NULL when it is not. */
@@ -83,41 +86,66 @@ struct link_list {
 	LIST(struct observed_link) list;
 };
 
+/* 1: told, 0: what has this name is no link of ours, whatever else it is. */
+static int look_at_pin(const struct kern_context *c, struct arena *a, const char *name,
+		       bool unchanged, struct observed_link *ret, struct error *e)
+{
+	const char *path = arena_printf(a, LAYOUT_LINKS "/%s", name), *netns;
+	cleanup(closep) int fd = -1;
+	int r, kept = unchanged ? keep_find(c->keep, path, "", NULL) : -1;
+	uint32_t id;
+
+	if (!layout_link_parse(a, name, &id, &netns) ||
+	    !str_eq(path, layout_link_pin(a, id, netns)))
+		return 0;
+	if (kept < 0) {
+		r = pin_open_if(pin_path(c, a, path), &fd, e);
+		if (r <= 0 || pin_kind(fd) != PIN_LINK)
+			return MIN(r, 0);
+	}
+	r = link_info(kept >= 0 ? kept : fd, ret, e);
+	if (r <= 0 || ret->id != id)
+		return MIN(r, 0);
+	ret->pinned = true;
+	ret->netns = netns;
+	return 1;
+}
+
+static int look_at_pins(const struct kern_context *c, struct arena *a, bool unchanged,
+			struct observed *o, struct link_list *l, struct error *e)
+{
+	struct string_list names = { 0 };
+	int r = pin_part_list(c, a, LAYOUT_LINKS, &names, e);
+
+	for (size_t i = 0; r >= 0 && i < names.n; i++) {
+		struct observed_link link;
+
+		r = look_at_pin(c, a, names.v[i], unchanged, &link, e);
+		if (r > 0)
+			*LIST_ADD(a, &l->list) = link;
+		else if (r == 0)
+			pin_foreign(a, o, arena_printf(a, LAYOUT_LINKS "/%s", names.v[i]));
+	}
+	return MIN(r, 0);
+}
+
+/*
+ * As long as the directory does not change, what is pinned in it is what we hold: then no pin needs to be opened, which
+ * for a thousand links is half of the work.
+ */
 static int observe_pinned(const struct kern_context *c, struct arena *a, struct observed *o,
 			  struct link_list *l, struct error *e)
 {
-	struct string_list names = { 0 };
-	int r = 0;
+	const struct timespec now = stamp_now();
+	struct stamp stamp;
+	int r;
 
-	if (o->bpffs_mounted)
-		r = pin_part_list(c, a, LAYOUT_LINKS, &names, e);
-	for (size_t i = 0; r >= 0 && i < names.n; i++) {
-		cleanup(closep) int fd = -1;
-		struct observed_link link;
-		const char *netns;
-		uint32_t id;
-
-		if (!layout_link_parse(a, names.v[i], &id, &netns)) {
-			pin_foreign(a, o, arena_printf(a, LAYOUT_LINKS "/%s", names.v[i]));
-			continue;
-		}
-		r = pin_open_if(pin_path(c, a, layout_link_pin(a, id, netns)), &fd, e);
-		if (r > 0 && pin_kind(fd) == PIN_LINK)
-			r = link_info(fd, &link, e);
-		else if (r > 0)
-			r = 0;
-		if (r == 0 || (r > 0 && link.id != id)) {
-			/* Somebody else's thing, whatever it is called, is no link of ours. */
-			pin_foreign(a, o, arena_printf(a, LAYOUT_LINKS "/%s", names.v[i]));
-			continue;
-		}
-		if (r < 0)
-			continue;
-		link.pinned = true;
-		link.netns = netns;
-		*LIST_ADD(a, &l->list) = link;
-	}
-	return r < 0 ? r : 0;
+	if (!o->bpffs_mounted)
+		return 0;
+	stamp = stamp_of(AT_FDCWD, pin_path(c, a, LAYOUT_LINKS));
+	r = look_at_pins(c, a, stamp_same(&stamp, c->links), o, l, e);
+	*c->links = r == 0 && stamp_settled(&stamp, &now) ? stamp : (struct stamp){ 0 };
+	return r;
 }
 
 static bool program_is_ours(const struct observed *o, uint32_t id)

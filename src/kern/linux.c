@@ -23,6 +23,7 @@
 #include "kern/program_users.h"
 #include "kern/recover.h"
 #include "kern/root.h"
+#include "kern/stamp.h"
 #include "kern/tc.h"
 #include "model/layout.h"
 
@@ -36,6 +37,7 @@ struct kern_linux {
 	struct kern_linux_options options;
 	char *bpffs_dir, *run_dir;
 	int64_t lock_wait_ms, sweep_ms;
+	struct stamp links;
 	struct kern_context context; /* points to these four */
 	struct built *built;
 	size_t built_count;
@@ -83,6 +85,7 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	k->context.lock_wait_ms = &k->lock_wait_ms;
 	k->sweep_ms = MAP_SWEEP_ALL_MS;
 	k->context.sweep_ms = &k->sweep_ms;
+	k->context.links = &k->links;
 	*ret = k;
 	return 0;
 }

@@ -4,22 +4,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/macros.h"
 #include "base/str.h"
 #include "kern/counters.h"
+#include "kern/stamp.h"
 #include "model/layout.h"
-
-/* A directory as it was when it was read; inode 0: there was none. */
-struct stamp {
-	dev_t device;
-	ino_t inode;
-	struct timespec changed;
-};
 
 enum { DIR_VERSION, DIR_PROGRAMS, DIR_MAPS, DIR_EXTENSIONS, DIR_COUNT };
 
@@ -100,32 +92,12 @@ void object_cache_free(struct object_cache *k)
 
 /* --- directories ------------------------------------------------------------------ */
 
-static bool is_before(const struct timespec *x, const struct timespec *y)
-{
-	return x->tv_sec != y->tv_sec ? x->tv_sec < y->tv_sec : x->tv_nsec < y->tv_nsec;
-}
-
-static struct stamp stamp_of(int root, const char *path)
-{
-	struct stat st;
-
-	if (fstatat(root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return (struct stamp){ 0 };
-	return (struct stamp){ st.st_dev, st.st_ino, st.st_ctim };
-}
-
-static bool same_stamp(const struct stamp *x, const struct stamp *y)
-{
-	return x->inode && x->device == y->device && x->inode == y->inode &&
-	       x->changed.tv_sec == y->changed.tv_sec && x->changed.tv_nsec == y->changed.tv_nsec;
-}
-
 /* A directory that was missing and is made changes the one above it, which is looked at as well. */
 static bool is_unchanged(int root, const char *path, const struct stamp *before)
 {
 	const struct stamp now = before->inode ? stamp_of(root, path) : *before;
 
-	return !before->inode || same_stamp(&now, before);
+	return !before->inode || stamp_same(&now, before);
 }
 
 static bool version_is_unchanged(int root, const struct version *v)
@@ -232,7 +204,7 @@ static struct stamp stamp_take(struct object_record *r, const char *path)
 {
 	struct stamp stamp = stamp_of(r->scan->root, path);
 
-	if (stamp.inode && !is_before(&stamp.changed, &r->scan->now))
+	if (!stamp_settled(&stamp, &r->scan->now))
 		r->settled = false;
 	return stamp;
 }
@@ -341,7 +313,7 @@ struct object_scan *object_scan_begin(struct object_cache *k, struct arena *a, c
 	s->a = a;
 	s->root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	s->counting = kernel_counts_runs();
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &s->now);
+	s->now = stamp_now();
 	return s;
 }
 
