@@ -187,11 +187,27 @@ static void judge_on_change(struct judge *j, struct object_decl *o, const struct
 			    "'%s' cannot grow with what is in it: %s", m->name, policy.why);
 }
 
+/* By this a map is given up that the file does not have any more, and afterwards it harms nothing. */
+static bool is_only_let_go(const struct map_decl *m)
+{
+	return m->on_change_origin.line && m->on_change == ON_CHANGE_RESET && !m->max_entries &&
+	       !m->use_object;
+}
+
 static void judge_map(struct judge *j, struct object_decl *o, const struct map_decl *m)
 {
 	const struct elf_object *elf = judge_elf(o);
 	const struct elf_map *found = elf_find_map(elf, m->name);
 
+	if (!found && is_only_let_go(m)) {
+		diag_add(
+			j->diags, DIAG_WARNING, &m->on_change_origin,
+			judge_suggest_map(j, elf, m->name),
+			"the object file has no map '%s'; if the version in force has one, it goes with "
+			"all that it holds",
+			m->name);
+		return;
+	}
 	if (!found) {
 		judge_fault(j, o, &m->origin, "NoSuchMap", judge_suggest_map(j, elf, m->name),
 			    "the object file has no map '%s'", m->name);

@@ -102,6 +102,8 @@ const void *meta_object_encode(struct arena *a, const struct meta_object *m, siz
 	add_string(&b, "elf_path", m->elf_path);
 	add_string(&b, "elf_sha256", m->elf_sha256);
 	add_string(&b, "declaration", m->declaration);
+	if (m->ancestors && *m->ancestors)
+		add_string(&b, "ancestors", m->ancestors);
 	strbuf_addf(&b, "loaded_ns=%llu\n", (unsigned long long)m->loaded_ns);
 	strbuf_addf(&b, "frags=%d\n", m->frags);
 	for (size_t i = 0; i < m->program_count; i++)
@@ -345,6 +347,7 @@ static bool read_object_line(struct arena *a, const struct line *l, void *arg)
 		{ "interface", &m->interface },   { "version", &m->version },
 		{ "origin", &m->origin },         { "elf_path", &m->elf_path },
 		{ "elf_sha256", &m->elf_sha256 }, { "declaration", &m->declaration },
+		{ "ancestors", &m->ancestors },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)

@@ -37,7 +37,12 @@ struct meta_object {
 	const char *origin;    /* "file:line" of the declaration */
 	const char *elf_path, *elf_sha256;
 	const char *declaration; /* hash of the effective declaration */
-	uint64_t loaded_ns;      /* CLOCK_BOOTTIME, for "newest" */
+	/*
+	 * Files that were in force before this one, the last one first: the first digits of their SHA-256, by
+	 * spaces, as plan writes it. NULL or "": none that is known.
+	 */
+	const char *ancestors;
+	uint64_t loaded_ns; /* CLOCK_BOOTTIME, for "newest" */
 	bool frags;
 	const char **programs; /* functions, sorted */
 	struct meta_map *maps; /* sorted by name */

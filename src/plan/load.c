@@ -187,6 +187,7 @@ static void fill_meta(struct planner *p, struct op_object *o, const struct insta
 	m->elf_path = decl->source->path;
 	m->elf_sha256 = decl->source->sha256;
 	m->declaration = declaration;
+	m->ancestors = file_ancestors(p, i);
 	m->frags = has_frags(decl, o->programs, o->program_count);
 	m->programs = o->programs;
 	m->program_count = o->program_count;

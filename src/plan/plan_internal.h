@@ -8,7 +8,7 @@
  *   live.c       what each interface runs now, and whose it is
  *   resolve.c    declarations -> objects, instances, attachments (when.c: `when`)
  *   version.c    which version of each instance will be in force (load.c: the loads; take_over.c: how their
- *                maps come by their contents)
+ *                maps come by their contents; dropped.c: those that the new file lacks)
  *   protocol.c   the same of dispatchers by libxdp's protocol; their pins
  *   chain.c      the slots that each interface should have (order.c: their order)
  *   mechanism.c  by which mechanism (run_priority.c: numbers that libxdp sorts by)
@@ -493,6 +493,19 @@ bool take_over_is_done(struct planner *p, const struct instance *i, const struct
 uint32_t instance_map_id(const struct instance *i, const char *map);
 /* The version that created it, which is as good as its identity for those who use it. */
 const char *instance_map_born(const struct instance *i, const char *map);
+
+/* dropped.c */
+/* What becomes of the maps that the version before has and the new file has not. */
+struct dropped {
+	const char *refused; /* "map m: …; map n: …", "": nothing forbids it */
+	const char *remedy;  /* parts of a sentence, each with a comma at its end */
+	const char **names;  /* of what goes with that version */
+	size_t name_count;
+};
+struct dropped maps_dropped(struct planner *p, const struct instance *i,
+			    const struct observed_object *from);
+/* For the metadata of a new version: which files it, and what it follows, came after. */
+const char *file_ancestors(struct planner *p, const struct instance *i);
 
 /* load.c */
 /* The freplace form of a function of this version; drafts are one per version. */

@@ -22,7 +22,8 @@ const struct reason plan_reasons[] = {
 	{ REASON_MAP_NOT_LOADED, "a map is needed whose object is not loaded" },
 	{ REASON_NO_SUCH_MAP, "a map is named that does not exist" },
 	{ REASON_MAP_CHANGED,
-	  "a map of the new version cannot be that of the old one, which stays in force" },
+	  "maps of the old version cannot go on in the new one, or are not in it; the old one "
+	  "stays in force" },
 	{ REASON_GENERIC_MODE,
 	  "ready, but in generic mode, which is slower than the driver's own" },
 	{ REASON_BOND_MASTER, "the interface belongs to a bond that runs XDP itself" },

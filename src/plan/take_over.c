@@ -37,7 +37,8 @@ struct taking {
 	LIST(struct op_map) maps;
 	struct strbuf refused, actions;
 	bool grow_helps, reset_helps;
-	struct name_list kept, copied, carried, emptied;
+	struct dropped lacking; /* of what the version before has and the file has not */
+	struct name_list kept, copied, carried, emptied, dropped;
 };
 
 /* One map of the file and what it was in the version before. */
@@ -426,14 +427,26 @@ static void take_map(struct taking *t, const struct elf_map *map, struct meta_ma
 		.max_entries = m.entries,
 		.flags = map->flags,
 	};
-	if (decl && decl->use_object)
+	if (decl && decl->use_object) {
+		if (find_old(t, &m) && !t->same)
+			note(t, &t->dropped, map->name);
 		use(t, &m);
-	else if (find_old(t, &m))
+	} else if (find_old(t, &m)) {
 		decide(t, &m);
+	}
 	if (m.op.action != MAP_CREATE || m.op.max_entries)
 		*LIST_ADD(t->p->a, &t->maps) = m.op;
 	add_action(t, &m);
 	*ret = m.meta;
+}
+
+static void drop_maps(struct taking *t)
+{
+	t->lacking = maps_dropped(t->p, t->i, t->from);
+	if (*t->lacking.refused)
+		strbuf_addf(&t->refused, "%s%s", t->refused.len ? "; " : "", t->lacking.refused);
+	for (size_t k = 0; k < t->lacking.name_count; k++)
+		note(t, &t->dropped, t->lacking.names[k]);
 }
 
 static void add_names(struct strbuf *b, const char *before, const struct name_list *names,
@@ -455,6 +468,7 @@ static const char *summarise(const struct taking *t)
 	add_names(&b, "; copies ", &t->copied, "");
 	add_names(&b, "; carries the variables of ", &t->carried, " over");
 	add_names(&b, "; empty at first: ", &t->emptied, "");
+	add_names(&b, "; drops ", &t->dropped, "");
 	return arena_strdup(t->p->a, strbuf_get(&b));
 }
 
@@ -472,6 +486,8 @@ static const char *explain(struct taking *t)
 		strbuf_add(&b, "`on_change: reset` for one that may start empty, ");
 	else if (t->reset_helps)
 		strbuf_add(&b, "write `on_change: reset` for a map that may start empty, ");
+	if (t->lacking.remedy)
+		strbuf_add(&b, t->lacking.remedy);
 	strbuf_add(&b, "or take the change back");
 	if (!t->i->previous)
 		strbuf_add(&b, "; until then none is loaded, and the maps keep what they have");
@@ -524,6 +540,8 @@ static struct take_over take_from(struct planner *p, const struct instance *i,
 	r.metas = arena_calloc(p->a, elf->map_count, sizeof(*r.metas));
 	for (size_t k = 0; k < elf->map_count; k++)
 		take_map(&t, &elf->maps[k], &r.metas[k]);
+	if (from && !t.same)
+		drop_maps(&t);
 	if (t.maps.n)
 		qsort(t.maps.v, t.maps.n, sizeof(*t.maps.v), by_op_name);
 	if (elf->map_count)

@@ -277,8 +277,6 @@ static void instance_resolve(struct planner *p, struct instance *i)
 	if (i->progress != UNRESOLVED)
 		return;
 	i->progress = RESOLVING;
-	i->previous = find_previous(p, i);
-	i->source = find_source(i);
 	if (i->frozen)
 		resolve_frozen(p, i);
 	else
@@ -288,6 +286,13 @@ static void instance_resolve(struct planner *p, struct instance *i)
 
 void instances_plan(struct planner *p)
 {
+	/* What serves now first: whether a map may change depends on its users as well. */
+	for (size_t i = 0; i < p->instances.n; i++) {
+		struct instance *at = p->instances.v[i];
+
+		at->previous = find_previous(p, at);
+		at->source = find_source(at);
+	}
 	for (size_t i = 0; i < p->instances.n; i++)
 		instance_resolve(p, p->instances.v[i]);
 }

@@ -205,6 +205,7 @@ struct meta_object fake_copy_meta(struct arena *a, const struct meta_object *m)
 	c.origin = arena_strdup(a, m->origin);
 	c.elf_path = arena_strdup(a, m->elf_path);
 	c.elf_sha256 = arena_strdup(a, m->elf_sha256);
+	c.ancestors = m->ancestors ? arena_strdup(a, m->ancestors) : NULL;
 	c.declaration = arena_strdup(a, m->declaration);
 	c.programs = arena_calloc(a, m->program_count, sizeof(*c.programs));
 	for (size_t i = 0; i < m->program_count; i++)

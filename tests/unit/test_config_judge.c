@@ -197,10 +197,29 @@ static void maps_must_be_there_and_resizable(void **state)
 		     NULL);
 	expect_fault("objects: {a: {file: a.o, maps: {counter: {}}}}", "NoSuchMap",
 		     "did you mean 'counters'?");
+	expect_fault("objects: {a: {file: a.o, maps: {counter: {on_change: keep}}}}", "NoSuchMap",
+		     "did you mean 'counters'?");
+	expect_fault("objects: {a: {file: a.o, maps: {counter: {on_change: reset, max_entries: "
+		     "4}}}}",
+		     "NoSuchMap", "did you mean 'counters'?");
 	expect_fault("objects: {a: {file: a.o, maps: {.bss: {max_entries: 4}}}}", "BadMaxEntries",
 		     "holds the variables");
 	expect_fault("objects: {a: {file: a.o, maps: {tasks: {max_entries: 4}}}}", "BadMaxEntries",
 		     "type task_storage");
+}
+
+static void a_map_that_is_gone_may_be_let_go(void **state)
+{
+	NEW_ARENA(a);
+	struct judged j =
+		judge(a, "objects: {a: {file: a.o, maps: {counter: {on_change: reset}}}}", &good);
+
+	(void)state;
+	assert_null(j.d->objects[0].fault_reason);
+	assert_int_equal(j.diags.errors, 0);
+	expect_diag(&j.diags, "the object file has no map 'counter'");
+	config_judge(a, j.d, NULL);
+	assert_null(j.d->objects[0].fault_reason);
 }
 
 static void what_cannot_change_is_not_asked_to(void **state)
@@ -448,6 +467,7 @@ int main(void)
 		cmocka_unit_test(programs_must_fit_their_hook),
 		cmocka_unit_test(files_must_be_as_asked_for),
 		cmocka_unit_test(maps_must_be_there_and_resizable),
+		cmocka_unit_test(a_map_that_is_gone_may_be_let_go),
 		cmocka_unit_test(what_cannot_change_is_not_asked_to),
 		cmocka_unit_test(used_maps_must_match),
 		cmocka_unit_test(used_maps_of_other_types_are_warned_about),

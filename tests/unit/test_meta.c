@@ -45,6 +45,7 @@ static const struct meta_object object = {
 	.elf_path = "/usr/lib/a b,c%d\n\xc3\xa9.bpf.o",
 	.elf_sha256 = "e3b0",
 	.declaration = "d1",
+	.ancestors = "0011223344556677 8899aabbccddeeff",
 	.loaded_ns = UINT64_MAX,
 	.frags = true,
 	.programs = programs,
@@ -77,6 +78,7 @@ static void same_object(const struct meta_object *x, const struct meta_object *y
 	assert_string_equal(x->elf_path, y->elf_path);
 	assert_string_equal(x->elf_sha256, y->elf_sha256);
 	assert_string_equal(x->declaration, y->declaration);
+	assert_true(str_eq(x->ancestors, y->ancestors));
 	assert_true(x->loaded_ns == y->loaded_ns);
 	assert_int_equal(x->frags, y->frags);
 	assert_int_equal(x->program_count, y->program_count);
@@ -128,7 +130,7 @@ static void an_object_survives(void **state)
 	assert_int_equal(meta_object_decode(a, data, size, &back, &e), 0);
 	same_object(&object, &back);
 
-	without.interface = NULL;
+	without.interface = without.ancestors = NULL;
 	without.program_count = without.map_count = 0;
 	without.elf_path = "";
 	data = meta_object_encode(a, &without, &size);
