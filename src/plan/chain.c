@@ -426,6 +426,7 @@ static bool wanted_frags(const struct chain *c, size_t n)
 static bool agree_on_frags(struct planner *p, struct chain *c, struct slot *s)
 {
 	struct attachment *at = s->attachment;
+	bool stays = s->live && s->live->id != s->id;
 	struct slot old;
 	const char *text;
 
@@ -437,11 +438,14 @@ static bool agree_on_frags(struct planner *p, struct chain *c, struct slot *s)
 		"of them with SEC(\"xdp.frags\") or all without",
 		s->object, s->program, s->frags ? "takes" : "does not take", c->interface->name,
 		c->frags ? "does" : "does not");
+	if (stays && s->live->version)
+		text = arena_printf(p->a, "%s; version %s stays in force", text,
+				    s->live->version->version);
 	if (at && !at->settled) {
 		at->settled = true;
 		condition_set(&at->condition, STATE_FAILED, REASON_FRAGS_MIX, text);
 	}
-	if (!s->live || s->live->id == s->id)
+	if (!stays)
 		return false;
 	old = slot_kept(p, c, s->live);
 	s->version = old.version;
