@@ -209,6 +209,14 @@ static int recover_objects(const struct kern_context *c, struct arena *a, struct
 	return link_observe(c, a, o, e);
 }
 
+/* After the versions are known that were found without their pins. */
+static void tell_foreign(struct arena *a, struct observed *o)
+{
+	for (size_t i = 0; i < o->object_count; i++)
+		for (size_t k = 0; k < o->objects[i].foreign.n; k++)
+			pin_foreign(a, o, o->objects[i].foreign.v[k]);
+}
+
 static int linux_observe(void *ctx, struct arena *a, const struct observe_request *want,
 			 struct observed *ret, struct error *e)
 {
@@ -238,6 +246,7 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 		r = names_observe(a, want, &o, e);
 	if (r < 0)
 		return r;
+	tell_foreign(a, &o);
 	tc_find_ours(c, a, &o);
 	o.libxdp_protocol = want->libxdp_protocol ? want->libxdp_protocol : host_protocol();
 	o.features = kern_linux_features(k, &o.feature_count);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * One ELF file becomes one directory of pins. It is loaded completely before the
- * first pin, and `meta` is the last one: what lies there without it was interrupted, belongs
- * to nobody and is cleared away by the next attempt.
+ * One ELF file becomes one directory of pins. It is loaded completely before the first pin, which is of the
+ * metadata, by another name: it tells of a load that was interrupted what is ours to clear away. It gets its own name last.
  */
 #include "kern/object.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -197,47 +197,72 @@ static int pin_maps(struct loading *l, struct error *e)
 	return r;
 }
 
-static int pin_meta(struct loading *l, const char *directory, struct error *e)
+/* The metadata, as that of what is not finished. */
+static int pin_unfinished(struct loading *l, const char *directory, int *ret_fd, struct error *e)
 {
 	struct meta_object m = l->op->meta;
-	struct pin_owner owner = { .tag = l->c->tag };
 	struct timespec now = { 0 };
-	struct bpf_program *p;
 	const void *data;
-	int *programs;
 	size_t size;
+	int r;
 
 	(void)clock_gettime(CLOCK_BOOTTIME, &now);
 	m.loaded_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	data = meta_object_encode(l->a, &m, &size);
+	r = pin_meta_new(l->a, l->c->tag, data, size, ret_fd, e);
+	return r < 0 ? r :
+		       pin_put(*ret_fd, arena_printf(l->a, "%s/" LAYOUT_UNFINISHED, directory), e);
+}
+
+static int bind(struct loading *l, int meta, struct error *e)
+{
+	struct pin_owner owner = { .tag = l->c->tag };
+	struct bpf_program *p;
+	int *programs;
+
 	programs = arena_calloc(l->a, l->op->program_count, sizeof(*programs));
 	bpf_object__for_each_program(p, l->object)
 		if (object_wants(l->op, bpf_program__name(p)) &&
 		    owner.program_count < l->op->program_count)
 			programs[owner.program_count++] = bpf_program__fd(p);
 	owner.programs = programs;
-	data = meta_object_encode(l->a, &m, &size);
-	return pin_meta_write(l->a, directory, &owner, data, size, e);
+	return pin_meta_bind(meta, &owner, e);
+}
+
+static int finish(struct loading *l, const char *directory, struct error *e)
+{
+	const char *from = arena_printf(l->a, "%s/" LAYOUT_UNFINISHED, directory);
+	const char *to = arena_printf(l->a, "%s/" LAYOUT_META, directory);
+
+	if (rename(from, to) == 0)
+		return 0;
+	return error_set(e, -errno, "cannot rename %s to %s: %s", from, to, error_string(errno));
 }
 
 static int pin_all(struct loading *l, const char *directory, struct error *e)
 {
 	const char *const parts[] = { LAYOUT_PROGRAMS, LAYOUT_MAPS };
+	cleanup(closep) int meta = -1;
 	int r;
 
 	/* The instance's directory may be there with another version; this version's is ours to make. */
-	r = pin_directory_create(
-		arena_strndup(l->a, directory, (size_t)(strrchr(directory, '/') - directory)), e);
+	r = pin_directory_create(pin_path(l->c, l->a, layout_instance_dir(l->a, l->op->instance)),
+				 e);
 	if (r == 0)
-		r = pin_directory_remove(l->a, directory, e);
+		r = object_make_room(l->c, l->a, l->op, e);
 	if (r == 0)
 		r = pin_directory_create(directory, e);
+	if (r == 0)
+		r = pin_unfinished(l, directory, &meta, e);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
 		r = pin_directory_create(arena_printf(l->a, "%s/%s", directory, parts[i]), e);
 	if (r == 0)
 		r = pin_programs(l, e);
 	if (r == 0)
 		r = pin_maps(l, e);
-	return r < 0 ? r : pin_meta(l, directory, e);
+	if (r == 0)
+		r = bind(l, meta, e);
+	return r < 0 ? r : finish(l, directory, e);
 }
 
 static int load(struct loading *l, struct op_result *ret)
@@ -272,7 +297,7 @@ void object_load(const struct kern_context *c, struct arena *a, const struct op 
 	r = pin_all(&l, directory, &ret->error);
 	if (r == 0)
 		return;
-	(void)object_remove_version(a, directory, NULL);
+	(void)object_remove_version(c, a, &op->object, NULL);
 	ret->note = NULL;
 	fail(ret, r, "PinFailed");
 }

@@ -24,7 +24,11 @@ int object_reuse_fd(struct arena *a, struct bpf_map *map, int fd, struct error *
 bool object_wants(const struct op_object *op, const char *function);
 
 /*
- * Removes a directory of one version with all that is in it, and that of its instance with the last one, or
- * (".../") that one alone.
+ * Removes what is ours of one version's directory, and of its instance's with the last one, or (version "") that one
+ * alone. What others have there stays, and the directory with it.
  */
-int object_remove_version(struct arena *a, const char *directory, struct error *e);
+int object_remove_version(const struct kern_context *c, struct arena *a, const struct op_object *o,
+			  struct error *e);
+/* Before a load: there is no directory of this name any more. One in which others have something gets another. */
+int object_make_room(const struct kern_context *c, struct arena *a, const struct op_object *o,
+		     struct error *e);

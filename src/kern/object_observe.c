@@ -13,6 +13,7 @@
 #include "kern/context.h"
 #include "kern/keep.h"
 #include "kern/object_cache.h"
+#include "kern/object_trace.h"
 #include "kern/pin.h"
 #include "kern/recover.h"
 #include "model/layout.h"
@@ -164,7 +165,7 @@ static bool is_map(const struct meta_object *m, const char *name)
 static bool is_known(const struct meta_object *m, const char *part, const char *name)
 {
 	static const char *const own[] = { LAYOUT_PROGRAMS, LAYOUT_MAPS, LAYOUT_EXTENSIONS,
-					   LAYOUT_META };
+					   LAYOUT_META, LAYOUT_UNFINISHED };
 
 	if (*part)
 		return str_eq(part, LAYOUT_MAPS) ? is_map(m, name) : is_program(m, name);
@@ -196,6 +197,21 @@ static int observe_foreign(struct recover *look, struct observed_object *o, stru
 	return r;
 }
 
+/*
+ * Of a version whose metadata is not there, or not understood, or another one's. What is not ours for sure is somebody's,
+ * so that a load that was interrupted by an older version of bpfshare counts as such as well.
+ */
+static int observe_unknown(struct recover *look, struct observed_object *o, struct error *e)
+{
+	cleanup(object_trace_done) struct object_trace trace = OBJECT_TRACE_INIT;
+	int r = object_trace_find(look->c, look->a, o->instance, o->version, &trace, e);
+
+	if (r == 0)
+		r = object_trace_others(look->c, look->a, o->instance, o->version, &o->foreign, e);
+	o->unknown = o->foreign.n > 0;
+	return MIN(r, 0);
+}
+
 /* record NULL: it is not to be remembered. */
 static int observe_version(const struct kern_context *c, struct arena *a,
 			   struct object_record *record, struct observed_object *o, struct error *e)
@@ -204,6 +220,8 @@ static int observe_version(const struct kern_context *c, struct arena *a,
 	struct observed_lost meta = { 0 };
 	int r = observe_meta(&look, record, o, e);
 
+	if (r == 0 && !o->newer)
+		return observe_unknown(&look, o, e);
 	if (r <= 0)
 		return r;
 	if (look.lost.n)
@@ -217,6 +235,14 @@ static int observe_version(const struct kern_context *c, struct arena *a,
 	o->lost = look.lost.v;
 	o->lost_count = look.lost.n;
 	return r;
+}
+
+int object_observe_foreign(const struct kern_context *c, struct arena *a, struct observed_object *o,
+			   struct error *e)
+{
+	struct recover look = { c, a, layout_object_dir(a, o->instance, o->version), { 0 } };
+
+	return observe_foreign(&look, o, e);
 }
 
 /* One look at all instances. */
@@ -297,18 +323,10 @@ static int observe_instance(struct reader *r, const char *name, struct error *e)
 	return 0;
 }
 
-static int by_instance_and_version(const void *a, const void *b)
-{
-	const struct observed_object *x = a, *y = b;
-	int r = strcmp(x->instance, y->instance);
-
-	return r ? r : strcmp(x->version, y->version);
-}
-
 static void sort(struct reader *r)
 {
 	if (r->list.n > 0)
-		qsort(r->list.v, r->list.n, sizeof(*r->list.v), by_instance_and_version);
+		qsort(r->list.v, r->list.n, sizeof(*r->list.v), observed_compare_objects);
 }
 
 /* Versions whose directories are gone, while this daemon holds what was in them. */
@@ -327,7 +345,7 @@ static int observe_kept(struct reader *r, struct error *e)
 								   (size_t)(slash - kept.v[i])));
 		key.version = layout_unescape(r->a, slash + 1);
 		if (listed &&
-		    bsearch(&key, r->list.v, listed, sizeof(key), by_instance_and_version))
+		    bsearch(&key, r->list.v, listed, sizeof(key), observed_compare_objects))
 			continue;
 		*LIST_ADD(r->a, &r->list) = (struct observed_object){
 			.instance = key.instance,
@@ -364,9 +382,6 @@ int object_observe(const struct kern_context *c, struct arena *a, struct observe
 	if (r < 0)
 		return error_prefix(e, r, "loaded objects");
 	sort(&reader);
-	for (size_t i = 0; i < reader.list.n; i++)
-		for (size_t k = 0; k < reader.list.v[i].foreign.n; k++)
-			pin_foreign(a, ret, reader.list.v[i].foreign.v[k]);
 	ret->objects = reader.list.v;
 	ret->object_count = reader.list.n;
 	return 0;

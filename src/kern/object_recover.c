@@ -52,10 +52,13 @@ static void btfp(struct btf **b)
 
 /* --- what needs it ------------------------------------------------------------------- */
 
-/* What a crash left of a removal looks the same, and is looked for in vain until it is cleared away. */
+/*
+ * What a crash left of a removal looks the same, and is looked for in vain until it is cleared away. What stays for good,
+ * because it may be somebody else's, is looked for only if something runs.
+ */
 static bool lacks_something(const struct observed_object *o)
 {
-	return !o->newer && !o->complete;
+	return !o->newer && !o->complete && !o->unknown;
 }
 
 static bool is_known(const struct observed *o, uint32_t id)
@@ -427,6 +430,7 @@ static void forget(struct observed_object *o)
 	*o = (struct observed_object){
 		.instance = o->instance,
 		.version = o->version,
+		.unknown = o->unknown,
 		.foreign = o->foreign,
 	};
 }
@@ -478,6 +482,9 @@ static bool complete(struct scan *s, const struct found_version *v, struct obser
 		      o->map_count == o->meta.map_count;
 	o->lost = r.lost.v;
 	o->lost_count = r.lost.n;
+	if (o->unknown)
+		(void)object_observe_foreign(s->c, s->a, o, NULL);
+	o->unknown = false;
 	return o->lost_count > before;
 }
 
@@ -536,14 +543,6 @@ static struct observed_object *find_object(const struct observed *o, const struc
 	return (struct observed_object *)observed_find_object(o, m->instance, m->version);
 }
 
-static int by_instance_and_version(const void *a, const void *b)
-{
-	const struct observed_object *x = a, *y = b;
-	int r = strcmp(x->instance, y->instance);
-
-	return r ? r : strcmp(x->version, y->version);
-}
-
 static void add_object(struct scan *s, struct observed *o, const struct found_version *v)
 {
 	struct observed_object *list = arena_calloc(s->a, o->object_count + 1, sizeof(*o->objects));
@@ -555,7 +554,7 @@ static void add_object(struct scan *s, struct observed *o, const struct found_ve
 	(void)complete(s, v, &list[o->object_count]);
 	o->objects = list;
 	o->object_count++;
-	qsort(list, o->object_count, sizeof(*list), by_instance_and_version);
+	qsort(list, o->object_count, sizeof(*list), observed_compare_objects);
 }
 
 struct version_list {
@@ -580,7 +579,7 @@ int object_recover(const struct kern_context *c, struct arena *a, struct observe
 		const struct found_version *v = &s.versions.v[i];
 		struct observed_object *at = find_object(o, &v->meta);
 
-		if (at ? !lacks_something(at) : !runs(o, v))
+		if (at && !at->unknown ? !lacks_something(at) : !runs(o, v))
 			continue;
 		if (choose(&s, o, &v->meta, at) == v)
 			*LIST_ADD(a, at ? &lacking.list : &bare.list) = v;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * A version goes with all its pins. What others pinned in its directory is theirs: it stays, in a directory
- * whose name has a tilde behind it and so is no version any more.
+ * A version goes with all that its metadata lists. What others pinned in its directory is theirs: it stays where it is,
+ * in a directory that nothing shows to be ours any more, until a version of that name is loaded again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -11,27 +11,37 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "kern/object.h"
+#include "kern/object_trace.h"
 #include "kern/pin.h"
 #include "model/layout.h"
 
-/* 1: what its metadata lists is in *ret, 0: there is none that is understood. */
-static int read_meta(struct arena *a, const char *directory, struct meta_object *ret,
-		     struct error *e)
+struct removal {
+	struct arena *a;
+	const char *directory; /* absolute */
+};
+
+/* What a pin stands for is what `to` does. */
+static bool is_same(const char *path, int to)
 {
 	cleanup(closep) int fd = -1;
-	struct pin_meta meta;
-	int r = pin_open_if(arena_printf(a, "%s/" LAYOUT_META, directory), &fd, e);
 
-	if (r <= 0)
-		return r;
-	return pin_meta_read_fd(a, fd, directory, &meta, NULL) == 0 &&
-	       meta_object_decode(a, meta.data, meta.size, ret, NULL) == 0;
+	return pin_open_if(path, &fd, NULL) > 0 && pin_kind(fd) == pin_kind(to) &&
+	       pin_id(fd) == pin_id(to);
 }
 
-static int remove_named(struct arena *a, const char *directory, const char *part, const char *name,
+/* With a tilde behind it, if a restoration was interrupted (recover.c). */
+static int remove_named(const struct removal *r, const char *part, const char *name,
 			struct error *e)
 {
-	return pin_remove(arena_printf(a, "%s/%s/%s", directory, part, layout_escape(a, name)), e);
+	const char *path =
+		arena_printf(r->a, "%s/%s/%s", r->directory, part, layout_escape(r->a, name));
+	const char *second = arena_printf(r->a, "%s~", path);
+	cleanup(closep) int fd = -1;
+	int code = 0;
+
+	if (access(second, F_OK) == 0 && pin_open_if(path, &fd, NULL) > 0 && is_same(second, fd))
+		code = pin_remove(second, e);
+	return code < 0 ? code : pin_remove(path, e);
 }
 
 /* A directory in which somebody else has something stays. */
@@ -43,65 +53,103 @@ static int remove_directory(const char *directory, struct error *e)
 			 error_string(errno));
 }
 
-/* All but the metadata, without which nobody would know whose the rest is. */
-static int remove_ours(struct arena *a, const char *directory, const struct meta_object *m,
-		       struct error *e)
+static int remove_parts(const struct removal *r, struct error *e)
 {
 	static const char *const parts[] = { LAYOUT_PROGRAMS, LAYOUT_MAPS, LAYOUT_EXTENSIONS };
-	int r = 0;
+	int code = 0;
 
-	for (size_t i = 0; r == 0 && i < m->program_count; i++) {
-		r = remove_named(a, directory, LAYOUT_PROGRAMS, m->programs[i], e);
-		if (r == 0)
-			r = remove_named(a, directory, LAYOUT_EXTENSIONS, m->programs[i], e);
-	}
-	for (size_t i = 0; r == 0 && i < m->map_count; i++)
-		r = remove_named(a, directory, LAYOUT_MAPS, m->maps[i].name, e);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(parts); i++)
-		r = remove_directory(arena_printf(a, "%s/%s", directory, parts[i]), e);
-	return r;
+	for (size_t i = 0; code == 0 && i < ARRAY_SIZE(parts); i++)
+		code = remove_directory(arena_printf(r->a, "%s/%s", r->directory, parts[i]), e);
+	return code;
 }
 
-static int leave_foreign(struct arena *a, const char *directory, struct error *e)
+/* All but the metadata, without which nobody would know whose the rest is. */
+static int remove_pins(const struct removal *r, const struct meta_object *m, struct error *e)
 {
-	const char *to = arena_printf(a, "%s~", directory);
+	int code = 0;
 
+	for (size_t i = 0; code == 0 && i < m->program_count; i++) {
+		code = remove_named(r, LAYOUT_PROGRAMS, m->programs[i], e);
+		if (code == 0)
+			code = remove_named(r, LAYOUT_EXTENSIONS, m->programs[i], e);
+	}
+	for (size_t i = 0; code == 0 && i < m->map_count; i++)
+		code = remove_named(r, LAYOUT_MAPS, m->maps[i].name, e);
+	return code;
+}
+
+static int remove_meta(const struct removal *r, const struct object_trace *t, struct error *e)
+{
+	static const char *const names[] = { LAYOUT_UNFINISHED, LAYOUT_META };
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < ARRAY_SIZE(names); i++) {
+		const char *path = arena_printf(r->a, "%s/%s", r->directory, names[i]);
+
+		if (is_same(path, t->fd))
+			code = pin_remove(path, e);
+	}
+	return code;
+}
+
+static int remove_ours(const struct removal *r, const struct object_trace *t, struct error *e)
+{
+	int code = 0;
+
+	/* The programs are what leads to it, and go before the maps. */
+	if (!t->name)
+		code = pin_put(t->fd, arena_printf(r->a, "%s/" LAYOUT_UNFINISHED, r->directory), e);
+	if (code == 0)
+		code = remove_pins(r, &t->meta, e);
+	if (code == 0)
+		code = remove_parts(r, e);
+	return code < 0 ? code : remove_meta(r, t, e);
+}
+
+static int clear(const struct kern_context *c, struct arena *a, const struct op_object *o,
+		 struct error *e)
+{
+	const struct removal r = { a,
+				   pin_path(c, a, layout_object_dir(a, o->instance, o->version)) };
+	cleanup(object_trace_done) struct object_trace t = OBJECT_TRACE_INIT;
+	int code = object_trace_find(c, a, o->instance, o->version, &t, e);
+
+	if (code > 0)
+		code = remove_ours(&r, &t, e);
+	else if (code == 0)
+		code = remove_parts(&r, e);
+	return code < 0 ? code : remove_directory(r.directory, e);
+}
+
+/* The instance's directory goes with its last version. */
+static int remove_instance(const struct kern_context *c, struct arena *a, const char *instance,
+			   struct error *e)
+{
+	return remove_directory(pin_path(c, a, layout_instance_dir(a, instance)), e);
+}
+
+int object_make_room(const struct kern_context *c, struct arena *a, const struct op_object *o,
+		     struct error *e)
+{
+	const char *directory = pin_path(c, a, layout_object_dir(a, o->instance, o->version));
+	const char *to = arena_printf(a, "%s-foreign", directory);
+	int r = clear(c, a, o, e);
+
+	if (r < 0 || access(directory, F_OK) < 0)
+		return r;
 	while (access(to, F_OK) == 0)
-		to = arena_printf(a, "%s~", to);
+		to = arena_printf(a, "%s-foreign", to);
 	if (rename(directory, to) == 0)
-		return pin_remove(arena_printf(a, "%s/" LAYOUT_META, to), e);
+		return 0;
 	return error_set(e, -errno, "cannot rename %s, in which others have pins, to %s: %s",
 			 directory, to, error_string(errno));
 }
 
-/* Metadata and directory, or what others have there besides: an interruption must not make that ours. */
-static int remove_rest(struct arena *a, const char *directory, struct error *e)
+int object_remove_version(const struct kern_context *c, struct arena *a, const struct op_object *o,
+			  struct error *e)
 {
-	struct string_list left;
-	int r = pin_directory_list(a, directory, &left, e);
-
-	if (r == 0 && left.n > 1)
-		return leave_foreign(a, directory, e);
-	if (r == 0)
-		r = pin_remove(arena_printf(a, "%s/" LAYOUT_META, directory), e);
-	return r < 0 ? r : remove_directory(directory, e);
-}
-
-static const char *parent_of(struct arena *a, const char *directory)
-{
-	return arena_strndup(a, directory, (size_t)(strrchr(directory, '/') - directory));
-}
-
-/* The instance's directory goes with its last version. */
-static int remove_instance(struct arena *a, const char *directory, struct error *e)
-{
-	return remove_directory(parent_of(a, directory), e);
-}
-
-int object_remove_version(struct arena *a, const char *directory, struct error *e)
-{
-	int r = str_ends(directory, "/") ? 0 : pin_directory_remove(a, directory, e);
-	int last = remove_instance(a, directory, r < 0 ? NULL : e);
+	int r = *o->version ? clear(c, a, o, e) : 0;
+	int last = remove_instance(c, a, o->instance, r < 0 ? NULL : e);
 
 	return r < 0 ? r : last;
 }
@@ -109,20 +157,8 @@ int object_remove_version(struct arena *a, const char *directory, struct error *
 void object_remove(const struct kern_context *c, struct arena *a, const struct op *op,
 		   struct op_result *ret)
 {
-	const struct op_object *o = &op->object;
-	const char *directory = pin_path(c, a, layout_object_dir(a, o->instance, o->version));
-	struct meta_object meta;
-	int r = read_meta(a, directory, &meta, &ret->error);
+	int r = object_remove_version(c, a, &op->object, &ret->error);
 
-	if (r > 0) {
-		r = remove_ours(a, directory, &meta, &ret->error);
-		if (r == 0)
-			r = remove_rest(a, directory, &ret->error);
-		if (r == 0)
-			r = remove_instance(a, directory, &ret->error);
-	} else if (r == 0) {
-		r = object_remove_version(a, directory, &ret->error);
-	}
 	if (r < 0)
 		result_fail_as(ret, r, "RemoveFailed");
 }

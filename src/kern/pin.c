@@ -245,9 +245,7 @@ static int remove_tree(struct arena *a, const char *path, int depth, struct erro
 
 int pin_directory_remove(struct arena *a, const char *path, struct error *e)
 {
-	int r = pin_remove(arena_printf(a, "%s/%s", path, LAYOUT_META), e);
-
-	return r < 0 ? r : remove_tree(a, path, 0, e);
+	return remove_tree(a, path, 0, e);
 }
 
 const char *pin_meta_name(struct arena *a, const char *tag)
@@ -286,18 +284,18 @@ bool pin_is_by_us(const struct observed_program *p)
 	return p->uid == getuid();
 }
 
-static int bind_to_programs(int map, const struct pin_owner *owner, struct error *e)
+int pin_meta_bind(int fd, const struct pin_owner *owner, struct error *e)
 {
 	for (size_t i = 0; i < owner->program_count; i++)
-		if (bpf_prog_bind_map(owner->programs[i], map, NULL) < 0)
+		if (bpf_prog_bind_map(owner->programs[i], fd, NULL) < 0)
 			return error_set(e, -errno,
 					 "cannot bind the metadata map to its program: %s",
 					 error_string(errno));
 	return 0;
 }
 
-int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner,
-		   const void *data, size_t size, struct error *e)
+int pin_meta_new(struct arena *a, const char *tag, const void *data, size_t size, int *ret_fd,
+		 struct error *e)
 {
 	/*
 	 * Read-only for programs and, once frozen, for user space: what a later start reads
@@ -306,22 +304,32 @@ int pin_meta_write(struct arena *a, const char *directory, const struct pin_owne
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_RDONLY_PROG);
 	cleanup(closep) int fd = -1;
 	const uint32_t key = 0;
-	int r;
 
 	if (size > LIMIT_META_BYTES)
 		return error_set(e, -E2BIG,
 				 "metadata takes %zu bytes, %d are allowed: the object "
 				 "has too many maps and programs",
 				 size, LIMIT_META_BYTES);
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, pin_meta_name(a, owner->tag), sizeof(key),
-			    (uint32_t)size, 1, &opts);
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, pin_meta_name(a, tag), sizeof(key), (uint32_t)size,
+			    1, &opts);
 	if (fd < 0)
 		return error_set(e, -errno, "cannot create the metadata map: %s",
 				 error_string(errno));
 	if (bpf_map_update_elem(fd, &key, data, BPF_ANY) < 0 || bpf_map_freeze(fd) < 0)
 		return error_set(e, -errno, "cannot write the metadata map: %s",
 				 error_string(errno));
-	r = bind_to_programs(fd, owner, e);
+	*ret_fd = take_fd(fd);
+	return 0;
+}
+
+int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner,
+		   const void *data, size_t size, struct error *e)
+{
+	cleanup(closep) int fd = -1;
+	int r = pin_meta_new(a, owner->tag, data, size, &fd, e);
+
+	if (r == 0)
+		r = pin_meta_bind(fd, owner, e);
 	return r < 0 ? r : pin_put(fd, arena_printf(a, "%s/%s", directory, LAYOUT_META), e);
 }
 

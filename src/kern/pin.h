@@ -25,10 +25,7 @@ int pin_remove(const char *path, struct error *e); /* that it is gone already is
 
 /* Mode 0700; that it is there already is fine. */
 int pin_directory_create(const char *path, struct error *e);
-/*
- * With everything below, `meta` first, so that what an interruption leaves is recognised as
- * unfinished. That it is gone already is fine.
- */
+/* With everything below. That it is gone already is fine. */
 int pin_directory_remove(struct arena *a, const char *path, struct error *e);
 /* For bsearch() in the lists below: pointers to names. */
 int pin_name_compare(const void *a, const void *b);
@@ -71,7 +68,11 @@ bool pin_is_meta(int fd, const struct observed_map *map, const char *name);
 /* The user that we are loaded it, and so nobody without rights or in a container with users of its own. */
 bool pin_is_by_us(const struct observed_program *p);
 
-/* Writes data into a frozen array of one entry and pins it as `meta` of the directory. */
+/* Data in a frozen array of one entry, which is bound to no program yet. */
+int pin_meta_new(struct arena *a, const char *tag, const void *data, size_t size, int *ret_fd,
+		 struct error *e);
+int pin_meta_bind(int fd, const struct pin_owner *owner, struct error *e);
+/* Both, and pins it as `meta` of the directory. */
 int pin_meta_write(struct arena *a, const char *directory, const struct pin_owner *owner,
 		   const void *data, size_t size, struct error *e);
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "kern/keep.h"
 #include "kern/pin.h"
+#include "model/layout.h"
 
 /* --- observe ------------------------------------------------------------------------ */
 
@@ -107,13 +108,26 @@ static int make_parents(const struct kern_context *c, struct arena *a, const cha
 	return r;
 }
 
-/* Over what somebody else pinned there: so the path is never without. No name of ours has a tilde. */
+static bool is_pinned_at(int fd, const char *path)
+{
+	cleanup(closep) int there = -1;
+
+	return pin_open_if(path, &there, NULL) > 0 && pin_kind(there) == pin_kind(fd) &&
+	       pin_id(there) == pin_id(fd);
+}
+
+/*
+ * Over what somebody else pinned there: so the path is never without. No name of ours has a tilde, so whatever has one
+ * is another's, unless it is what an interruption left of this.
+ */
 static int pin_over(struct arena *a, int fd, const char *path, struct error *e)
 {
 	const char *new = arena_printf(a, "%s~", path);
-	int r = pin_remove(new, e);
+	int r = 0;
 
-	if (r == 0)
+	while (access(new, F_OK) == 0 && !is_pinned_at(fd, new))
+		new = arena_printf(a, "%s~", new);
+	if (access(new, F_OK) < 0)
 		r = pin_put(fd, new, e);
 	if (r < 0 || rename(new, path) == 0)
 		return r;
@@ -121,6 +135,17 @@ static int pin_over(struct arena *a, int fd, const char *path, struct error *e)
 		      error_string(errno));
 	(void)unlink(new);
 	return r;
+}
+
+/* True: a load was interrupted right before its end, and that has been made up for. */
+static bool finish(struct arena *a, int fd, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *unfinished;
+
+	if (!str_eq(slash, "/" LAYOUT_META))
+		return false;
+	unfinished = arena_printf(a, "%.*s/" LAYOUT_UNFINISHED, (int)(slash - path), path);
+	return is_pinned_at(fd, unfinished) && rename(unfinished, path) == 0;
 }
 
 static int restore(const struct kern_context *c, struct arena *a, const struct observed_lost *lost,
@@ -134,6 +159,8 @@ static int restore(const struct kern_context *c, struct arena *a, const struct o
 		r = make_parents(c, a, lost->path, e);
 	if (r < 0)
 		return r;
+	if (finish(a, fd, path))
+		return 0;
 	return lost->replaced ? pin_over(a, fd, path, e) : pin_put(fd, path, e);
 }
 

@@ -39,3 +39,6 @@ void recover_apply(const struct kern_context *c, struct arena *a, const struct o
  */
 int object_recover(const struct kern_context *c, struct arena *a, struct observed *o,
 		   bool *ret_found, struct error *e);
+/* object_observe.c: what lies in the directory of a version whose metadata is known, without being of it. */
+int object_observe_foreign(const struct kern_context *c, struct arena *a, struct observed_object *o,
+			   struct error *e);

@@ -70,6 +70,11 @@ const char *layout_unescape(struct arena *a, const char *name)
 	return s;
 }
 
+const char *layout_instance_dir(struct arena *a, const char *instance)
+{
+	return arena_printf(a, LAYOUT_OBJECTS "/%s", layout_escape(a, instance));
+}
+
 const char *layout_object_dir(struct arena *a, const char *instance, const char *version)
 {
 	return arena_printf(a, LAYOUT_OBJECTS "/%s/%s", layout_escape(a, instance),

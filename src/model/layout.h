@@ -3,10 +3,11 @@
  * Where our pins are, as paths relative to our directory on the bpffs
  * (/sys/fs/bpf/bpfshare). Version 2 of the layout:
  *
- *   objects/INSTANCE/VERSION/programs/FUNCTION    a loaded object; `meta` is pinned last,
- *                           /maps/MAP             so a directory without it is unfinished
+ *   objects/INSTANCE/VERSION/programs/FUNCTION    a loaded object
+ *                           /maps/MAP
  *                           /extensions/FUNCTION  the same function as a freplace program
- *                           /meta
+ *                           /meta                 which is pinned first, as `unfinished`,
+ *                                                 and gets its name last
  *   chains/ID/dispatcher                          ID: program id of the dispatcher
  *            /members                             its program array, or
  *            /link-SLOT                           its freplace links
@@ -42,6 +43,7 @@
 #define LAYOUT_PROGRAMS   "programs"
 #define LAYOUT_MAPS       "maps"
 #define LAYOUT_META       "meta"
+#define LAYOUT_UNFINISHED "unfinished"
 #define LAYOUT_DISPATCHER "dispatcher"
 #define LAYOUT_MEMBERS    "members"
 #define LAYOUT_EXTENSIONS "extensions"
@@ -60,6 +62,7 @@
 const char *layout_escape(struct arena *a, const char *name);
 const char *layout_unescape(struct arena *a, const char *name); /* NULL when no name of ours */
 
+const char *layout_instance_dir(struct arena *a, const char *instance);
 const char *layout_object_dir(struct arena *a, const char *instance, const char *version);
 const char *layout_program_pin(struct arena *a, const char *instance, const char *version,
 			       const char *function);

@@ -18,12 +18,12 @@ static int compare_numbers(uint32_t a, uint32_t b)
 	return (a > b) - (a < b);
 }
 
-static int compare_object(const void *key, const void *element)
+int observed_compare_objects(const void *x, const void *y)
 {
-	const struct observed_object *k = key, *o = element;
-	int r = strcmp(k->instance, o->instance);
+	const struct observed_object *a = x, *b = y;
+	int r = strcmp(a->instance, b->instance);
 
-	return r ? r : strcmp(k->version, o->version);
+	return r ? r : strcmp(a->version, b->version);
 }
 
 static int compare_chain(const void *key, const void *element)
@@ -116,7 +116,8 @@ const struct observed_object *observed_find_object(const struct observed *o, con
 {
 	struct observed_object key = { .instance = instance, .version = version };
 
-	return find(&key, o->objects, o->object_count, sizeof(*o->objects), compare_object);
+	return find(&key, o->objects, o->object_count, sizeof(*o->objects),
+		    observed_compare_objects);
 }
 
 const struct observed_chain *observed_find_chain(const struct observed *o, uint32_t id)

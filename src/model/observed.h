@@ -43,6 +43,7 @@ struct observed_lost {
 struct observed_object {
 	const char *instance, *version; /* version "": the instance's directory is empty */
 	bool complete; /* meta is readable, and all that it lists is there: pinned, or among the lost */
+	bool unknown; /* something is in it, and nothing shows that it is ours: it is left as it is */
 	uint32_t newer; /* the layout version by which it was written, if above ours; else 0 */
 	uint32_t meta_id;
 	struct observed_lost *lost; /* also listed below, as if it were pinned */
@@ -239,6 +240,8 @@ struct observed {
 		name_count, feature_count;
 };
 
+/* For qsort() and bsearch() of objects: by instance, then version. */
+int observed_compare_objects(const void *x, const void *y);
 const struct observed_object *observed_find_object(const struct observed *o, const char *instance,
 						   const char *version);
 const struct observed_chain *observed_find_chain(const struct observed *o, uint32_t id);

@@ -403,8 +403,8 @@ static bool is_released(struct removal *r, const struct observed_object *o)
 {
 	const struct instance *i = lookup_instance(r->p, o->instance);
 
-	return !o->newer && !release_of(r, o)->needed && !is_to_be_loaded(i, o->version) &&
-	       !is_to_be_filled(i, o);
+	return !o->newer && !o->unknown && !release_of(r, o)->needed &&
+	       !is_to_be_loaded(i, o->version) && !is_to_be_filled(i, o);
 }
 
 /* Nothing needs it, and its removal has not just failed. */

@@ -179,14 +179,14 @@ static const struct observed_object *find_declared(struct planner *p, const stru
 	return NULL;
 }
 
-/* An unfinished directory is no obstacle: loading clears it, unless what it pins runs or is taken over. */
+/* An unfinished directory is no obstacle: loading clears it, unless what it pins runs, is taken over, or is not ours. */
 static bool version_is_free(const struct planner *p, const struct instance *i, const char *version)
 {
 	for (size_t k = 0; k < i->version_count; k++) {
 		const struct observed_object *v = &i->versions[k];
 
 		if (str_eq(v->version, version))
-			return !v->complete && !v->newer && v != i->source &&
+			return !v->complete && !v->newer && !v->unknown && v != i->source &&
 			       !version_is_live(p, v);
 	}
 	return true;

@@ -127,28 +127,41 @@ send p1 1
 equal "and so does the lone program" 1 "$(trace_last)"
 
 # What others pin in our tree is told of and left alone, even when what it lies in goes.
-foreign() { # PATH in our directory
-	bpftool prog pin id "$foreign" "$bpffs/$1" || bail "bpftool cannot pin $1"
+pin() { # PATH
+	bpftool prog pin id "$foreign" "$1" || bail "bpftool cannot pin $1"
+}
+told_of() { # PATH in our directory
 	check "a foreign pin, $1: told by its event" until_true 20 eval \
 		"ctl events | grep -q 'drift .*ForeignPin: ${1//+/.} in it is not ours'"
 }
 version=$(basename "$(object_dir m2)")
 for place in mine objects/mine objects/m1/mine chains/mine chains/1 links/mine links/1 \
 	"objects/m2/$version/maps/mine" "objects/m2/$version/mine"; do
-	foreign "$place"
+	pin "$bpffs/$place"
+	told_of "$place"
 done
+# Two levels, as a version of ours has, and no metadata. An empty directory would be cleared away at once.
+theirs=objects/another/0123456789abcdef
+mkdir -p "$work/fs/${theirs#*/}/maps"
+pin "$work/fs/${theirs#*/}/maps/mine"
+pin "$work/fs/${theirs#*/}/meta"
+mv "$work/fs/another" "$bpffs/objects/"
+told_of $theirs/maps/mine
+told_of $theirs/meta
 check "with all of them everything is in order" until_true 20 eval '[ "$(status_value .converged)" = true ]'
 equal "and nothing was touched" "$kept" "$(loaded)"
 rm "$conf/m2.yaml"
 check "the object that foreign pins lie in goes" converge
-refuse 1 "its own pins are gone" test -e "$bpffs/objects/m2/$version"
-check "those of others are left" test -e "$bpffs/objects/m2/$version~/maps/mine"
-check "and the other one" test -e "$bpffs/objects/m2/$version~/mine"
+refuse 1 "its own pins are gone" test -e "$bpffs/objects/m2/$version/meta"
+check "those of others are left" test -e "$bpffs/objects/m2/$version/maps/mine"
+check "and the other one" test -e "$bpffs/objects/m2/$version/mine"
+check "in another version's place as well" test -e "$bpffs/$theirs/maps/mine" -a -e "$bpffs/$theirs/meta"
 member m2 2 20 v0
 check "it comes back beside them" converge
 find "$bpffs" -name mine -delete
-rm "$bpffs/chains/1" "$bpffs/links/1"
-rmdir "$bpffs/objects/m2/$version~/maps" "$bpffs/objects/m2/$version~" || bail "they are not ours any more"
+rm "$bpffs/chains/1" "$bpffs/links/1" "$bpffs/$theirs/meta"
+check "what they leave empty goes" until_true 20 eval \
+	'! [ -e "$bpffs/objects/m2/$version" ] && ! [ -e "$bpffs/objects/another" ]'
 check "they are gone" converge
 kept=$(loaded)
 

@@ -537,36 +537,199 @@ static void what_is_removed_on_purpose_is_not_held(void **state)
 	assert_null(find("a"));
 }
 
-static void pins_of_others_outlive_the_version(void **state)
-{
-	struct op op = { .kind = OP_OBJECT_REMOVE, .object = { .instance = "a", .version = "v" } };
-	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
-	struct observed o;
-
-	(void)state;
-	load_member("a", 1, XDP_PASS);
-	assert_int_equal(bpf_obj_pin(other, below("objects/a/v/maps/mine")), 0);
-	assert_int_equal(bpf_obj_pin(other, below("objects/mine")), 0);
-	assert_int_equal(bpf_obj_pin(other, below("chains/5")), 0);
-	o = observe();
-	assert_int_equal(o.foreign.n, 3);
-	apply_fine(&op);
-	assert_null(find("a"));
-	assert_true(exists(below("objects/a/v~/maps/mine")));
-	assert_false(exists(below("objects/a/v~/maps/packets")));
-	assert_true(exists(below("objects/mine")));
-	o = observe();
-	assert_int_equal(o.foreign.n, 3);
-	apply_fine(&op); /* and is not removed again */
-	assert_true(exists(below("objects/a/v~/maps/mine")));
-}
-
 static bool is_told(const struct observed *o, const char *path)
 {
 	for (size_t i = 0; i < o->foreign.n; i++)
 		if (str_eq(o->foreign.v[i], path))
 			return true;
 	return false;
+}
+
+static struct op removal_of(const char *instance, const char *version)
+{
+	return (struct op){ .kind = OP_OBJECT_REMOVE,
+			    .object = { .instance = instance, .version = version } };
+}
+
+static void pins_of_others_outlive_the_version(void **state)
+{
+	struct op op = removal_of("b", "v");
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+	struct observed o;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	load_member("b", 2, XDP_PASS);
+	assert_int_equal(bpf_obj_pin(other, below("objects/b/v/maps/mine")), 0);
+	assert_int_equal(bpf_obj_pin(other, below("objects/mine")), 0);
+	assert_int_equal(bpf_obj_pin(other, below("chains/5")), 0);
+	o = observe();
+	assert_int_equal(o.foreign.n, 3);
+	apply_fine(&op);
+	assert_true(find("b")->unknown);
+	assert_true(exists(below("objects/b/v/maps/mine")));
+	assert_false(exists(below("objects/b/v/maps/packets")));
+	assert_false(exists(below("objects/b/v/meta")));
+	assert_true(exists(below("objects/mine")));
+	o = observe();
+	assert_int_equal(o.foreign.n, 3);
+	assert_true(is_told(&o, "objects/b/v/maps/mine"));
+	apply_fine(&op); /* and is not removed again */
+	assert_true(exists(below("objects/b/v/maps/mine")));
+	/* Nor is it in the way of another load. */
+	load_member("b", 2, XDP_PASS);
+	assert_true(find("b")->complete);
+	o = observe();
+	assert_true(is_told(&o, "objects/b/v-foreign/maps/mine"));
+	assert_int_equal(unlink(below("objects/b/v-foreign/maps/mine")), 0);
+	o = observe();
+	assert_int_equal(o.foreign.n, 2);
+	assert_false(observed_find_object(&o, "b", "v-foreign")->unknown);
+	op = removal_of("b", "v-foreign");
+	apply_fine(&op);
+	assert_false(exists(below("objects/b/v-foreign")));
+	assert_true(find("b")->complete);
+}
+
+/* Of two levels as ours have, but with nothing that we make. */
+static void a_directory_of_others_is_no_version(void **state)
+{
+	struct op op = removal_of("x", "y"), empty = removal_of("x", "z");
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+	struct observed o;
+
+	(void)state;
+	must_run("mkdir -p %s %s %s", below("objects/x/y/maps"), below("objects/x/y/theirs"),
+		 below("objects/x/z/programs"));
+	assert_int_equal(bpf_obj_pin(other, below("objects/x/y/maps/mine")), 0);
+	assert_int_equal(bpf_obj_pin(other, below("objects/x/y/meta")), 0);
+	o = observe();
+	assert_true(observed_find_object(&o, "x", "y")->unknown);
+	assert_false(observed_find_object(&o, "x", "z")->unknown);
+	assert_int_equal(o.foreign.n, 3);
+	assert_true(is_told(&o, "objects/x/y/maps/mine"));
+	assert_true(is_told(&o, "objects/x/y/meta"));
+	assert_true(is_told(&o, "objects/x/y/theirs"));
+	apply_fine(&op);
+	apply_fine(&empty);
+	assert_true(exists(below("objects/x/y/maps/mine")));
+	assert_true(exists(below("objects/x/y/meta")));
+	assert_true(exists(below("objects/x/y/theirs")));
+	assert_false(exists(below("objects/x/z")));
+}
+
+/* What is pinned of a version says what it is of, so metadata that cannot be read takes nothing with it. */
+static void a_version_without_readable_metadata_is_kept(void **state)
+{
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+	struct op op = removal_of("a", "v");
+	struct observed o;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	pin_over(other, below("objects/a/v/meta"));
+	must_run("rm -r %s", below("objects/a/v/programs"));
+	fixture_restart();
+	o = observe();
+	assert_true(find("a")->unknown);
+	assert_true(is_told(&o, "objects/a/v/maps/packets"));
+	apply_fine(&op);
+	assert_true(exists(below("objects/a/v/maps/packets")));
+	assert_true(exists(below("objects/a/v/meta")));
+}
+
+/* As a load leaves it that is interrupted before its last step, or (name: the program, which is not pinned) earlier. */
+static void interrupt_load(const char *name)
+{
+	uint32_t id;
+
+	load_member("a", 1, XDP_PASS);
+	id = program_id("a");
+	assert_int_equal(rename(below("objects/a/v/meta"), below("objects/a/v/unfinished")), 0);
+	if (name)
+		assert_int_equal(unlink(below("objects/a/v/%s", name)), 0);
+	fixture_restart();
+	if (name)
+		wait_for_end_of(id);
+}
+
+static void an_interrupted_load_is_cleared_away(void **state)
+{
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+	struct op op = removal_of("a", "v");
+
+	(void)state;
+	interrupt_load("programs/xdp_trace");
+	assert_false(find("a")->unknown);
+	assert_false(find("a")->complete);
+	assert_int_equal(bpf_obj_pin(other, below("objects/a/v/maps/mine")), 0);
+	apply_fine(&op);
+	assert_false(exists(below("objects/a/v/maps/packets")));
+	assert_false(exists(below("objects/a/v/unfinished")));
+	assert_true(exists(below("objects/a/v/maps/mine")));
+	assert_true(find("a")->unknown);
+}
+
+static void a_load_that_lacks_its_last_step_is_finished(void **state)
+{
+	const struct observed_object *lost;
+
+	(void)state;
+	interrupt_load(NULL);
+	lost = find("a");
+	assert_true(lost->complete);
+	assert_int_equal(lost->lost_count, 1);
+	restore(lost->lost, 1);
+	assert_int_equal(find("a")->lost_count, 0);
+	assert_false(exists(below("objects/a/v/unfinished")));
+}
+
+/* Programs lead to what was pinned beside them, also when not all is there any more. */
+static void a_version_without_metadata_is_known_by_its_programs(void **state)
+{
+	struct op op = removal_of("a", "v");
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	assert_int_equal(unlink(below("objects/a/v/meta")), 0);
+	fixture_restart();
+	assert_false(find("a")->unknown);
+	assert_true(find("a")->complete);
+	apply_fine(&op);
+	assert_false(exists(below("objects/a")));
+}
+
+/* The name under which a pin is made before it gets the place of another. */
+static void what_others_pin_with_a_tilde_stays(void **state)
+{
+	const char *path = "objects/a/v/maps/packets";
+	cleanup(closep) int other = bpf_map_create(BPF_MAP_TYPE_ARRAY, "other", 4, 8, 1, NULL);
+	cleanup(closep) int ours = -1;
+	struct op op = removal_of("a", "v");
+	const struct observed_object *was, *lost;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	was = find("a");
+	assert_int_equal(bpf_obj_pin(other, below("%s~", path)), 0);
+	pin_over(other, below("%s", path));
+	lost = find("a");
+	restore(lost->lost, 1);
+	assert_same(was, find("a"));
+	assert_true(exists(below("%s~", path)));
+	assert_false(exists(below("%s~~", path)));
+	/* But what an interruption left of ours is used up. */
+	assert_int_equal(unlink(below("%s~", path)), 0);
+	ours = bpf_obj_get(below("%s", path));
+	assert_int_equal(bpf_obj_pin(ours, below("%s~", path)), 0);
+	pin_over(other, below("%s", path));
+	lost = find("a");
+	restore(lost->lost, 1);
+	assert_same(was, find("a"));
+	assert_false(exists(below("%s~", path)));
+	assert_int_equal(bpf_obj_pin(ours, below("%s~", path)), 0);
+	apply_fine(&op);
+	assert_false(exists(below("objects/a")));
 }
 
 static void pins_of_others_outlive_the_chain(void **state)
@@ -661,6 +824,12 @@ int main(void)
 		FIXTURE_TEST(a_held_array_keeps_its_slots),
 		FIXTURE_TEST(what_is_removed_on_purpose_is_not_held),
 		FIXTURE_TEST(pins_of_others_outlive_the_version),
+		FIXTURE_TEST(a_directory_of_others_is_no_version),
+		FIXTURE_TEST(a_version_without_readable_metadata_is_kept),
+		FIXTURE_TEST(an_interrupted_load_is_cleared_away),
+		FIXTURE_TEST(a_load_that_lacks_its_last_step_is_finished),
+		FIXTURE_TEST(a_version_without_metadata_is_known_by_its_programs),
+		FIXTURE_TEST(what_others_pin_with_a_tilde_stays),
 		FIXTURE_TEST(pins_of_others_outlive_the_chain),
 		FIXTURE_TEST(a_directory_of_others_is_no_chain),
 		FIXTURE_TEST(a_renamed_directory_is_told),
