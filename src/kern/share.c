@@ -572,24 +572,25 @@ static void remove_directories(const struct work *w)
 	} while (str_starts(path, w->c->run_dir) && path[run] == '/');
 }
 
-/* Ours, but the path does not lead there. */
-static bool place_is_covered(const struct work *w)
+/* Ours, but the path does not lead there: where what covers it is mounted. NULL: it is not covered. */
+static const char *place_cover(const struct work *w)
 {
 	struct mountinfo mounts;
 
 	if (share_read_mounts(w->a, &mounts, NULL) < 0)
-		return false;
+		return NULL;
 	for (size_t i = 0; i < mounts.n; i++)
 		if (str_eq(mounts.v[i].path, w->share->path) &&
 		    share_of_mount(w->c, w->a, &mounts.v[i]))
-			return true;
-	return false;
+			return share_mount_over(w->a, &mounts, w->share->path);
+	return NULL;
 }
 
 static int share_unmount(const struct work *w)
 {
 	cleanup(share_place_done) struct share_place place = { .fd = -1 };
 	int r = place_open(w, &place);
+	const char *cover;
 
 	while (r == 0 && place.share) {
 		r = mount_detach(place.fd, w->e);
@@ -601,13 +602,14 @@ static int share_unmount(const struct work *w)
 	}
 	if (r < 0)
 		return r;
-	if (place_is_covered(w)) {
+	cover = place_cover(w);
+	if (cover) {
 		w->result->reason = "PathInUse";
 		return error_set(
 			w->e, -EBUSY,
-			"%s: the share's mount is covered by one that is not ours; unmount "
-			"that one first",
-			w->share->path);
+			"%s: the share's mount is covered by one that is not ours, at %s; take "
+			"that away first (umount -l %s)",
+			w->share->path, cover, cover);
 	}
 	if (!place.top)
 		remove_directories(w);

@@ -42,6 +42,9 @@ const char *share_of_mount(const struct kern_context *c, struct arena *a,
 int share_place_open(const struct kern_context *c, struct arena *a, const struct mountinfo *m,
 		     const char *path, struct share_place *ret, struct error *e);
 
+/* Where the mount is that the path leads into: of a share of ours that is covered, the one that covers it. */
+const char *share_mount_over(struct arena *a, const struct mountinfo *m, const char *path);
+
 /* Fills in the pins of the instance whose root is place, sorted by name. */
 int share_observe_pins(struct arena *a, int place, struct observed_mount *ret, struct error *e);
 

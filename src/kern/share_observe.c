@@ -113,6 +113,24 @@ int share_place_open(const struct kern_context *c, struct arena *a, const struct
 	return 0;
 }
 
+const char *share_mount_over(struct arena *a, const struct mountinfo *m, const char *path)
+{
+	for (const char *at = path; *at; at = arena_strndup(a, at, strrchr(at, '/') - at)) {
+		const struct mountinfo_entry *mount = NULL;
+		cleanup(closep) int fd = -1;
+		uint64_t id;
+		bool is_root;
+
+		/* What covers it need not have all of its directories. */
+		if (path_open_present(at, &fd, NULL) < 0 || fd < 0)
+			continue;
+		if (mount_identify(fd, &id, &is_root, NULL) == 0)
+			mount = mountinfo_find(m, id);
+		return mount ? mount->path : at;
+	}
+	return path;
+}
+
 static int map_id_of(int fd, uint32_t *ret_id)
 {
 	struct bpf_map_info info = { 0 };
@@ -262,6 +280,8 @@ static int observe_path(struct observation *o, const char *path, struct error *e
 	m->ours = place.share || hidden;
 	m->share = place.share ? place.share : hidden;
 	m->covered = !place.share && hidden;
+	if (m->covered)
+		m->cover = share_mount_over(o->a, &o->mounts, path);
 	if (!place.top)
 		return 0;
 	m->mount_id = place.top->id;

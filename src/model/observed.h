@@ -180,6 +180,7 @@ struct observed_mount {
 	bool ours;         /* source carries our mark */
 	const char *share; /* of a mount of ours */
 	bool covered;      /* a foreign mount lies on top of ours */
+	const char *cover; /* where that is mounted: here, or above; NULL: not covered */
 	bool read_only;    /* its superblock */
 	bool shared;       /* propagation */
 	size_t stacked;    /* mounts of ours at this very path; more than one is a leftover */

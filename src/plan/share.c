@@ -324,6 +324,22 @@ static const struct target_entry *find_target(const struct planner *p, const cha
 	return &p->targets_by_path[low];
 }
 
+/* Lazily, since what was mounted above may be in use by now, not least by us. */
+static const char *cover_message(struct planner *p, const struct observed_mount *m)
+{
+	const char *at = m->cover ? m->cover : m->path;
+
+	if (str_eq(at, m->path))
+		return arena_printf(p->a,
+				    "something that is not ours is mounted over the share at %s; "
+				    "umount -l %s takes it away",
+				    at, at);
+	return arena_printf(p->a,
+			    "something that is not ours is mounted at %s, over the share at %s; "
+			    "umount -l %s takes it away",
+			    at, m->path, at);
+}
+
 static bool target_is_blocked(struct planner *p, struct target_state *t)
 {
 	const struct observed_mount *m = observed_find_mount(p->observed, t->path);
@@ -343,12 +359,8 @@ static bool target_is_blocked(struct planner *p, struct target_state *t)
 				     "or give the share another path",
 				     t->path));
 	else if (m && m->covered)
-		condition_set(
-			&t->condition, STATE_BLOCKED, REASON_MOUNT_COVERED,
-			arena_printf(p->a,
-				     "something that is not ours is mounted over the share at "
-				     "%s; unmount it",
-				     t->path));
+		condition_set(&t->condition, STATE_BLOCKED, REASON_MOUNT_COVERED,
+			      cover_message(p, m));
 	else
 		return !target_resolve_group(p, t);
 	return true;

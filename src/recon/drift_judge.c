@@ -345,7 +345,7 @@ static void look_at_share(struct arena *a, const struct observed_mount *m, struc
 	if (m->covered)
 		notice(a, l, key, REASON_MOUNT_COVERED,
 		       arena_printf(a, "something is mounted over it at %s; it is left alone",
-				    m->path));
+				    m->cover ? m->cover : m->path));
 	for (size_t i = 0; i < m->pin_count; i++)
 		if (!m->pins[i].map_id)
 			notice(a, l, key, REASON_FOREIGN_PIN,

@@ -413,6 +413,7 @@ void kern_fake_mount_foreign(struct kern_fake *k, const char *path)
 
 	if (m) {
 		m->o.covered = true;
+		m->o.cover = m->o.path;
 		return;
 	}
 	m = LIST_ADD(k->a, &k->mounts);
@@ -423,10 +424,12 @@ void kern_fake_unmount_foreign(struct kern_fake *k, const char *path)
 {
 	struct fake_mount *m = fake_find_mount(k, path);
 
-	if (m->o.ours)
-		m->o.covered = false;
-	else
+	if (!m->o.ours)
 		FAKE_REMOVE(&k->mounts, (size_t)(m - k->mounts.v));
+	else {
+		m->o.covered = false;
+		m->o.cover = NULL;
+	}
 }
 
 void kern_fake_set_pin(struct kern_fake *k, const char *path, const struct observed_pin *pin)

@@ -104,8 +104,17 @@ check "a share covered: told at once" until_true 20 test -n "$(target)"
 check "a share covered: it is blocked and says why" \
 	until_true 20 eval '[ "$(target)" = "blocked MountCovered" ]'
 equal "a share covered: the foreign mount is left alone" tmpfs "$(findmnt -no FSTYPE "$ro" | tail -1)"
+matches "a share covered: the remedy is named" ".*umount -l $ro takes it away" \
+	"$(status_value '.shares[] | select(.name == "dashboard") | .targets[0].message')"
 umount "$ro"
 check "a share uncovered: seen by its event" until_true 20 eval '[ "$(status_value .converged)" = true ]'
 equal "a share uncovered: consumers have what they had" "$kept" "$(maps)"
+# The same with a directory above it, in which the daemon may open files then.
+mount -t tmpfs tmpfs "$run"
+check "a share covered from above: it is blocked and says by what" until_true 20 eval \
+	'[[ $(status_value ".shares[] | select(.name == \"dashboard\") | .targets[0].message") == *"umount -l $run takes"* ]]'
+umount -l "$run"
+check "and uncovered as told: seen by its event" until_true 20 eval '[ "$(status_value .converged)" = true ]'
+equal "and uncovered as told: consumers have what they had" "$kept" "$(maps)"
 kill "$consumer"
 finish
