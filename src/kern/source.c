@@ -36,10 +36,15 @@ void source_free(struct source *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->directory_count; i++)
-		source_place_done(&s->places[i]);
+	source_rest(s);
 	arena_free(s->arena);
 	free(s);
+}
+
+void source_rest(struct source *s)
+{
+	for (size_t i = 0; i < s->directory_count; i++)
+		source_place_done(&s->places[i]);
 }
 
 static void source_freep(struct source **s)
@@ -329,22 +334,42 @@ static int object_fail(struct error *e, int code, const struct complaint *why,
 	return error_set(e, code, "%s", why->what);
 }
 
+/* After source_rest(). What is remembered of the way is only for as long as a. */
+static int reopen(const struct source *s, size_t directory, struct arena *a,
+		  struct source_place *ret, struct complaint *why)
+{
+	struct walker *w = arena_new_of(a, struct walker);
+
+	*w = *s->walker;
+	w->arena = a;
+	w->watches.n = w->watches.cap = 0;
+	w->watches.v = NULL;
+	return source_place_open(w, s->places[directory].top.path, ret, why);
+}
+
 int source_read_object(const struct source *s, size_t file, const char *path, struct arena *a,
 		       struct source_blob *ret, const char **ret_path, const char **ret_reason,
 		       struct error *e)
 {
-	const struct place *base = &s->places[s->files[file].directory].files;
+	const size_t directory = s->files[file].directory;
+	cleanup(source_place_done) struct source_place again = { .top.fd = -1, .files.fd = -1 };
+	const struct place *base = &s->places[directory].files;
 	struct walker *w = s->walker;
 	struct complaint why = { 0 };
 	cleanup(closep) int fd = -1;
 	cleanup(freep) char *data = NULL;
 	size_t size = 0;
-	int r;
+	int r = 0;
 
 	if (path[0] == '/')
 		base = NULL;
 	*ret_path = base ? arena_printf(a, "%s/%s", base->path, path) : arena_strdup(a, path);
-	r = walk_file(w, base, path, &fd, &why);
+	if (base && base->fd < 0) {
+		r = reopen(s, directory, a, &again, &why);
+		base = &again.files;
+	}
+	if (r >= 0)
+		r = walk_file(w, base, path, &fd, &why);
 	if (r >= 0) {
 		r = read_bytes(fd, LIMIT_OBJECT_BYTES, &data, &size);
 		if (r == -EFBIG)

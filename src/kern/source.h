@@ -48,7 +48,10 @@ struct source_directory {
 	bool empty;          /* READ: no name in it is one of a configuration file */
 };
 
-/* Holds the directories open, so that objects are read from the same place as their files. */
+/*
+ * Holds the directories open, so that objects are read from the same place as their files, until source_rest(). What
+ * is read afterwards is to be known by its content.
+ */
 struct source;
 
 /*
@@ -57,6 +60,8 @@ struct source;
  */
 int source_read(const struct source_options *o, struct source **ret, struct error *e);
 void source_free(struct source *s);
+/* Lets go of the directories, so that their file systems can be unmounted; they are opened anew for each object. */
+void source_rest(struct source *s);
 /* Sorted by name. */
 const struct source_file *source_files(const struct source *s, size_t *ret_count);
 const struct source_directory *source_directories(const struct source *s, size_t *ret_count);

@@ -205,8 +205,8 @@ static int open_data(struct walker *w, struct source_place *p, struct complaint 
 	return 0;
 }
 
-static int read_place(struct walker *w, const char *path, size_t index, struct source_place *p,
-		      struct source_entries *entries, struct complaint *why)
+int source_place_open(struct walker *w, const char *path, struct source_place *p,
+		      struct complaint *why)
 {
 	cleanup(freep) char *cwd = NULL;
 	int r;
@@ -222,9 +222,17 @@ static int read_place(struct walker *w, const char *path, size_t index, struct s
 	if (r < 0)
 		return r;
 	r = open_data(w, p, why);
+	/* "Absent" is for the directory itself. */
+	return r == -ENOENT ? -ESTALE : r;
+}
+
+static int read_place(struct walker *w, const char *path, size_t index, struct source_place *p,
+		      struct source_entries *entries, struct complaint *why)
+{
+	int r = source_place_open(w, path, p, why);
+
 	if (r < 0)
-		/* "Absent" is for the directory itself. */
-		return r == -ENOENT ? -ESTALE : r;
+		return r;
 	r = list_place(w, &p->files, LIST_FILES, index, entries);
 	if (r >= 0 && p->has_data)
 		r = list_place(w, &p->top, LIST_STRAYS, index, entries);

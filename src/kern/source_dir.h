@@ -26,6 +26,10 @@ struct source_place {
 
 void source_place_done(struct source_place *p);
 
+/* path as configured. -ENOENT: absent; else -errno; with a complaint. */
+int source_place_open(struct walker *w, const char *path, struct source_place *p,
+		      struct complaint *why);
+
 /*
  * Opens a directory (path as configured) and appends its entries, in no order. What is wrong
  * with the directory as a whole goes to ret_state, and then there are no entries.

@@ -60,17 +60,23 @@ static void remember(struct loader *l, const char *path, const char *text, size_
 	r->size = size;
 }
 
-static bool is_stored(const struct loader *l, const char *sha256)
+static bool is_listed(const struct loader *l, const char *sha256)
 {
 	for (size_t i = 0; i < l->stored_count; i++)
 		if (str_eq(l->stored[i], sha256))
-			return store_has_object(l->store, sha256);
+			return true;
 	return false;
+}
+
+/* The store may have lost what it had. */
+static bool is_stored(const struct loader *l, const char *sha256)
+{
+	return is_listed(l, sha256) && store_has_object(l->store, sha256);
 }
 
 static void stored_add(struct loader *l, const char *sha256)
 {
-	if (is_stored(l, sha256))
+	if (is_listed(l, sha256))
 		return;
 	if (l->stored_count == l->stored_cap) {
 		l->stored_cap = l->stored_cap ? 2 * l->stored_cap : 16;
@@ -142,6 +148,7 @@ bool loader_refuse(struct generation *g, const struct object_decl *o, const char
 	struct refused *f;
 	size_t i = 0;
 
+	(void)loader_open_store(l, NULL);
 	if (refused_find(l, o->name, o->source->sha256) ||
 	    !other_is_kept(l, g->desired.files[o->file].path, o))
 		return false;

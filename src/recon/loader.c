@@ -657,6 +657,7 @@ int loader_load(struct loader *l, const struct name_owner *owners, size_t owner_
 		struct generation **ret, struct error *e)
 {
 	l->loads++;
+	(void)loader_open_store(l, NULL);
 	for (int attempt = 0;; attempt++) {
 		cleanup(generation_freep) struct generation *g = xnew(struct generation);
 		struct load ld = {
@@ -678,6 +679,12 @@ int loader_load(struct loader *l, const struct name_owner *owners, size_t owner_
 	}
 }
 
+void generation_rest(struct generation *g)
+{
+	source_rest(g->source);
+	store_free(take_ptr(g->loader->store));
+}
+
 int generation_fetch(struct generation *g, const struct object_decl *decl, struct source_blob *ret,
 		     struct error *e)
 {
@@ -689,6 +696,7 @@ int generation_fetch(struct generation *g, const struct object_decl *decl, struc
 		return 0;
 	if (code == 0)
 		source_blob_done(ret);
+	(void)loader_open_store(g->loader, NULL);
 	if (g->loader->store &&
 	    store_load_object(g->loader->store, decl->source->sha256, ret, NULL) == 0)
 		return 0;

@@ -53,6 +53,12 @@ static inline void generation_freep(struct generation **g)
 	generation_free(*g);
 }
 
+/*
+ * After a pass: lets go of the directories of configuration and state, so that their file systems can be unmounted.
+ * They are opened anew when something is needed of them.
+ */
+void generation_rest(struct generation *g);
+
 /* The content of an object's ELF file, which must still hash to decl->source->sha256; for kern_linux_options.fetch. */
 int generation_fetch(struct generation *g, const struct object_decl *decl, struct source_blob *ret,
 		     struct error *e);

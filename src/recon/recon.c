@@ -636,6 +636,10 @@ static int run(struct recon *r, unsigned int dirty, uint64_t now_ns, bool purge,
 		trouble_set(r, &r->kernel_trouble, NULL);
 	}
 	r->confirmed[0] = '\0'; /* a confirmation is for what was shown, once */
+	if (r->generation)
+		generation_rest(r->generation);
+	if (r->retired)
+		generation_rest(r->retired);
 	return code;
 }
 

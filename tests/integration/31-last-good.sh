@@ -67,8 +67,8 @@ daemon_start
 refuse 124 "the next process, after a boot, has it from the disk" ctl wait --timeout 1
 equal "as previous" "invalid previous" "$(in_force m2.yaml)"
 chain_is "1 2"
+check "at rest the daemon does not hold the state's file system" until_true 5 umount "$state"
 daemon_stop
-umount "$state"
 member m2 2 60 v0
 sed 's/test_trace/second/' "$conf/m2.yaml" | write "$conf/m2.yaml"
 
@@ -204,7 +204,7 @@ cp "$conf"/*.bpf.o "$work/vendor.d/"
 daemon_start --conf-dir "$work/vendor.d"
 check "a directory that is a mount" converge
 before=$(root_of v0)
-umount -l "$work/vendor.d"
+check "at rest the daemon does not hold it" until_true 5 umount "$work/vendor.d"
 refuse 124 "is unmounted, and what is below is empty" ctl wait --timeout 1
 matches "which is said" 'on another file system' "$(ctl status)"
 equal "nothing was changed" "$before" "$(root_of v0)"

@@ -181,6 +181,50 @@ static void a_relative_directory_is_found_from_the_working_directory(void **stat
 	assert_return_code(chdir(before), errno);
 }
 
+static size_t descriptors_below(const char *top)
+{
+	size_t n = 0;
+
+	for (int fd = 3; fd < 256; fd++) {
+		char link[32], path[4096];
+		ssize_t length;
+
+		(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		length = readlink(link, path, sizeof(path) - 1);
+		if (length < 0)
+			continue;
+		path[length] = '\0';
+		n += strncmp(path, top, strlen(top)) == 0;
+	}
+	return n;
+}
+
+/* Its file system can be unmounted then, and objects are read from whatever is there. */
+static void a_source_at_rest_holds_no_directory(void **state)
+{
+	struct fixture *f = *state;
+	struct blob_result before, after;
+
+	use_one(f);
+	write_text(f, "d/a.yaml", "a");
+	write_text(f, "d/a.o", "elf");
+	reread(f);
+	assert_true(descriptors_below(f->top) > 0);
+	before = read_object(f, "a.yaml", "a.o");
+	source_rest(f->source);
+	assert_int_equal(descriptors_below(f->top), 0);
+	after = read_object(f, "a.yaml", "a.o");
+	assert_int_equal(after.code, 0);
+	assert_string_equal(after.sha256, before.sha256);
+	assert_string_equal(after.path, before.path);
+	assert_int_equal(descriptors_below(f->top), 0);
+	assert_return_code(rename(at(f, "d"), at(f, "e")), errno);
+	after = read_object(f, "a.yaml", "a.o");
+	assert_int_equal(after.code, -ENOENT);
+	assert_string_equal(after.reason, "ObjectMissing");
+	assert_return_code(rename(at(f, "e"), at(f, "d")), errno);
+}
+
 /* What is refused. */
 
 static void absent_and_unreadable_directories_are_told_apart(void **state)
@@ -594,6 +638,7 @@ int main(void)
 		TEST(one_file_more_than_the_limit_is_invalid),
 		TEST(names_that_cannot_be_shown_are_invalid),
 		TEST(a_relative_directory_is_found_from_the_working_directory),
+		TEST(a_source_at_rest_holds_no_directory),
 		TEST(absent_and_unreadable_directories_are_told_apart),
 		TEST(what_is_no_regular_file_is_refused_without_blocking),
 		TEST(a_device_is_refused),
