@@ -152,14 +152,36 @@ static bool is_upgraded(const struct judge *j, uint32_t expected, const char *si
 	return c && c->complete && str_eq(c->meta.signature, signature);
 }
 
+/* Several slots that hold something else than after the last pass: they are put right together, by a new chain. */
+static struct drift_cause judge_slots(const struct judge *j, uint32_t id)
+{
+	const struct observed_chain *c = observed_find_chain(j->o, id);
+	size_t changed = 0;
+
+	for (size_t i = 0; c && c->complete && i < c->meta.member_count; i++) {
+		const char *before =
+			in_place_find(j->was, in_place_slot_key(j->a, id, (uint32_t)i));
+		const char *now = in_place_program(j->a, j->o, c->slots[i]);
+
+		changed += before && (!now || !str_eq(before, now));
+	}
+	if (!changed)
+		return none;
+	return cause("SlotChanged",
+		     arena_printf(j->a, "%zu of its slots were emptied or got other programs",
+				  changed));
+}
+
 static struct drift_cause judge_root(const struct judge *j)
 {
 	const struct op_root *r = &j->op->root;
 	const char *key = in_place_root_key(j->a, r->netns, r->ifindex);
 	const char *target = in_place_target(j->a, j->o, &r->program, r->chain_id, r->signature);
 
-	if (!was(j, key, target) || is_upgraded(j, r->expected_id, r->signature))
+	if (!was(j, key, target))
 		return none;
+	if (is_upgraded(j, r->expected_id, r->signature))
+		return judge_slots(j, r->expected_id);
 	if (!r->expected_id && j->op->kind == OP_LINK_SET)
 		return cause("LinkDetached", "the link of its root was detached");
 	if (!r->expected_id)
@@ -176,9 +198,10 @@ static struct drift_cause judge_tc(const struct judge *j)
 	const char *target = in_place_target(j->a, j->o, &t->program, t->chain_id, t->signature);
 	bool tcx = t->mechanism == MECHANISM_TCX;
 
-	if (!was(j, in_place_tc_key(j->a, t, target), target) ||
-	    is_upgraded(j, t->expected_id, t->signature))
+	if (!was(j, in_place_tc_key(j->a, t, target), target))
 		return none;
+	if (is_upgraded(j, t->expected_id, t->signature))
+		return judge_slots(j, t->expected_id);
 	if (!t->expected_id)
 		return tcx ? cause("LinkDetached", "its link was detached, or its pin removed "
 						   "while nobody held it") :

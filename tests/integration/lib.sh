@@ -259,10 +259,12 @@ once() {
 	"$builddir/bpfshared" "${options[@]}" --once "$@"
 }
 
+# daemon_under: a command and its arguments that become the daemon
+daemon_under=()
 daemon_start() {
 	local options
 	mapfile -t options < <(daemon_options)
-	"$builddir/bpfshared" "${options[@]}" "$@" 2>>"$work/log" &
+	"${daemon_under[@]}" "$builddir/bpfshared" "${options[@]}" "$@" 2>>"$work/log" &
 	daemon_pid=$!
 	until_true 20 test -S "$run/status/status.sock" || {
 		diag <"$work/log"

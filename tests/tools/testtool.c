@@ -8,16 +8,21 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/ip.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -392,6 +397,27 @@ static int cmd_ready(char **argv)
 	return fail(argv[1]);
 }
 
+/*
+ * without-watches COMMAND...: becomes the command, for which no inotify watch is left. A filter of system calls
+ * says so for it alone; the limit itself is one for all of a user.
+ */
+static int cmd_without_watches(char **argv)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_inotify_add_watch, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSPC),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		return fail("seccomp");
+	(void)execv(argv[0], argv);
+	return fail(argv[0]);
+}
+
 /* flood INTERFACE COUNT */
 static int cmd_flood(char **argv)
 {
@@ -448,6 +474,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 3 && !strcmp(argv[1], "ready"))
 		return cmd_ready(argv + 2);
+	if (argc > 2 && !strcmp(argv[1], "without-watches"))
+		return cmd_without_watches(argv + 2);
 	for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(argv[1], commands[i].name) && argc - 2 == commands[i].arguments)
 			return commands[i].run(argv + 2);
@@ -456,6 +484,7 @@ int main(int argc, char **argv)
 		"       open PIN ro|rw | get PIN KEY OFFSET SIZE | put PIN KEY VALUE |\n"
 		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT |\n"
 		"       wait-root INTERFACE MILLISECONDS | ready FILE COMMAND... |\n"
+		"       without-watches COMMAND... |\n"
 		"       flood INTERFACE COUNT | flood-check INTERFACE OBJECT REQUIRED PIN |\n"
 		"       flood-result PIN | driver-counters INTERFACE | age DIRECTORY LAYOUT\n");
 	return 2;

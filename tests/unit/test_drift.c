@@ -120,6 +120,36 @@ static void a_root_that_was_there_is_repaired(void **state)
 	assert_null(reason_of(&op));
 }
 
+/* By a new chain of the same members, as several new versions are. */
+static void several_slots_are_one_repair(void **state)
+{
+	uint32_t slots[] = { 17, 18 };
+	struct meta_member members[2] = { { .instance = "a", .program = "p" },
+					  { .instance = "a", .program = "q" } };
+	struct observed_chain chain = {
+		.id = 50,
+		.complete = true,
+		.meta = { .signature = "s", .members = members, .member_count = 2 },
+		.slots = slots
+	};
+	struct op op = root_op("", 50);
+
+	(void)state;
+	f.o.chains = &chain;
+	f.o.chain_count = 1;
+	f.eth0.xdp_id = 50;
+	op.root.program = (struct program_ref){ 0 };
+	op.root.signature = "s";
+	drift_settled(f.drift, &f.o, true);
+	assert_null(reason_of(&op)); /* the slots are as they were, so it is an upgrade */
+	slots[0] = 99;
+	assert_reason(&op, "SlotChanged", "1 of its slots");
+	slots[1] = 0;
+	assert_reason(&op, "SlotChanged", "2 of its slots");
+	drift_new_files(f.drift); /* other versions may have come together with it */
+	assert_null(reason_of(&op));
+}
+
 static void what_is_missing_stays_remembered(void **state)
 {
 	const struct op op = root_op("p", 0);
@@ -462,6 +492,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_never_there_is_no_repair),
 		TEST(a_root_that_was_there_is_repaired),
+		TEST(several_slots_are_one_repair),
 		TEST(what_is_missing_stays_remembered),
 		TEST(what_we_took_away_is_new_again),
 		TEST(another_interface_is_new),
