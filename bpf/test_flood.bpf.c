@@ -6,6 +6,8 @@
  *   slot    where its mark goes
  *   mark    what it writes there, not 0
  *   filter  drops frames that are unwanted
+ *   and counts all of them in `flows`, by number modulo TEST_FLOOD_FLOWS
+ * tc_mark, the same at tc, without a filter
  * tc_flood, behind the chain: looks at each frame and drops it
  */
 #include <linux/pkt_cls.h>
@@ -25,6 +27,24 @@ struct {
 	__type(value, struct test_flood_result);
 } result SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u64);
+} flows SEC(".maps");
+
+static __always_inline void count_flow(__u64 number)
+{
+	__u32 key = number % TEST_FLOOD_FLOWS;
+	__u64 first = 1, *count = bpf_map_lookup_elem(&flows, &key);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+	else
+		bpf_map_update_elem(&flows, &key, &first, BPF_NOEXIST);
+}
+
 SEC("xdp")
 int xdp_flood(struct xdp_md *ctx)
 {
@@ -35,7 +55,21 @@ int xdp_flood(struct xdp_md *ctx)
 	    frame->ethernet.h_proto != bpf_htons(TEST_FLOOD_ETHERTYPE))
 		return XDP_PASS;
 	frame->marks[slot % TEST_FLOOD_SLOTS] = mark;
+	count_flow(frame->number);
 	return filter && frame->unwanted ? XDP_DROP : XDP_PASS;
+}
+
+SEC("tc")
+int tc_mark(struct __sk_buff *skb)
+{
+	void *data_end = (void *)(long)skb->data_end;
+	struct test_flood_frame *frame = (void *)(long)skb->data;
+
+	if (skb->protocol != bpf_htons(TEST_FLOOD_ETHERTYPE) || (void *)(frame + 1) > data_end)
+		return TC_ACT_UNSPEC;
+	frame->marks[slot % TEST_FLOOD_SLOTS] = mark;
+	count_flow(frame->number);
+	return TC_ACT_UNSPEC;
 }
 
 /* Without branches, of which the verifier would follow every combination. */

@@ -10,6 +10,7 @@
 
 #define TEST_FLOOD_ETHERTYPE 0x88b6 /* IEEE 802 local experimental, the second */
 #define TEST_FLOOD_SLOTS     8
+#define TEST_FLOOD_FLOWS     48
 
 struct test_flood_frame {
 	struct ethhdr ethernet;

@@ -4,6 +4,8 @@
 # becomes of our bpffs when another one is mounted over it.
 # shellcheck source=lib.sh disable=SC2119,SC2016
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=flood.sh
+. "$(dirname "$0")/flood.sh"
 sandbox "$@"
 
 # end_state: the node as the status shows it, without what differs from start to start.
@@ -14,6 +16,10 @@ end_state() {
 # ours: what there is of ours on the bpf file system, without ids
 ours() {
 	(cd "$bpffs" && find . | sed -E 's,/[0-9]+(/|$),/ID\1,; s,link-[0-9]+,link-N,' | sort)
+}
+# member_ids: of what carries the packets; the dispatcher may be another one
+member_ids() {
+	status_value '[.objects[] | .programs[].loads[].id, .maps[].id] | sort | join(" ")'
 }
 # A boot: no process, no interface, no mount, no program; run and state directory as they were, and
 # what a boot of another kernel, a restored backup or a crash may have put there.
@@ -114,16 +120,25 @@ daemon_start
 check "no bpffs is mounted yet" converge
 equal "one is, now" bpf_fs "$(stat -f -c %T "$work/fs" | sed 's/bpf_fs\|UNKNOWN.*cafe4a11.*/bpf_fs/')"
 send p0 10
-root=$(root_of v0)
-flood p0
+equal "packets meet the program" 10 "$(seen n1)"
+
+# From here on no frame may miss a member, through the mount and through the death of the daemon.
+rm "$conf"/n1.yaml "$conf"/s.yaml
+ip link del v0
+flood_interface
+flood_prepare
+filter=true flood_member first 0 10
+flood_member last 1 20
+check "a chain, for numbered frames" converge
+numbered_start 0x3
+members=$(member_ids)
 mount -t bpf -o mode=711 bpf "$work/fs" # late: over our directory
-check "another is mounted over it" until_true 10 test -d "$bpffs/objects/n1"
+check "another is mounted over it" until_true 10 test -d "$bpffs/objects/first"
 check "the node converges in that" converge
-check "the interface was never without a program" has_root v0
+equal "with the very programs and maps" "$members" "$(member_ids)"
 daemon_stop KILL
 daemon_start
 check "so it is for the next daemon" converge
-flood_stop
-check "packets meet the program" test "$(seen n1)" -gt 0
-diag <<<"root $root, then $(root_of v0)"
+equal "with the very programs and maps" "$members" "$(member_ids)"
+numbered_stop "the interface was never without a member"
 finish

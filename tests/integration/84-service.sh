@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause
-# What the service manager is told, and what it finds in the log.
+# What the service manager is told, what it finds in the log, and when its unit is started.
 # shellcheck source=lib.sh disable=SC2119
 . "$(dirname "$0")/lib.sh"
 sandbox "$@"
@@ -79,4 +79,67 @@ daemon_stop
 : >"$work/log"
 JOURNAL_STREAM=1:1 daemon_start
 check "a redirected standard error is no journal" until_true 5 grep -q '^bpfshared: ' "$work/log"
+daemon_stop
+
+# --- the unit: before the network, and without anything that could keep it from starting ----------
+
+units=$work/units
+mkdir "$units"
+sed -e "s|@[s]*bindir@|$builddir|" "$(dirname "$0")/../../systemd/bpfshare.service.in" \
+	>"$units/bpfshare.service" || bail "no unit"
+unit_words() { # KEY: all words of its lines
+	sed -n "s/^$1=//p" "$units/bpfshare.service" | xargs
+}
+equal "the unit: no default dependencies" no "$(unit_words DefaultDependencies)"
+equal "the unit: before the network, and before the end" "network-pre.target shutdown.target" \
+	"$(unit_words Before)"
+equal "the unit: which is ordered behind it only if somebody wants that target" network-pre.target \
+	"$(unit_words Wants)"
+matches "the unit: after local file systems and what makes our directories" \
+	'^local-fs.target systemd-sysusers.service systemd-tmpfiles-setup.service ' "$(unit_words After)"
+refuse 1 "the unit: after nothing that needs a network" grep -E '^After=.*(network|remote|time-sync|nss)' \
+	"$units/bpfshare.service"
+refuse 1 "the unit: nothing has to be there or mounted first" grep -E \
+	'^(Requires|Requisite|BindsTo|RequiresMountsFor|StateDirectory|Condition[A-Za-z]*|Assert[A-Za-z]*)=' \
+	"$units/bpfshare.service"
+equal "the unit: it is never given up" 0 "$(unit_words StartLimitIntervalSec)"
+equal "the unit: what it attached and mounted stays" "yes mixed" \
+	"$(unit_words RuntimeDirectoryPreserve) $(unit_words KillMode)"
+
+# With the strictest of neighbours: a network that is up before the rest of the system.
+cat >"$units/early-network.service" <<-EOF
+	[Unit]
+	DefaultDependencies=no
+	Wants=network-pre.target
+	After=network-pre.target
+	Before=network.target sysinit.target
+	[Service]
+	Type=oneshot
+	ExecStart=/bin/true
+EOF
+cat >"$units/start.target" <<-EOF
+	[Unit]
+	Requires=sysinit.target
+	Wants=early-network.service bpfshare.service
+EOF
+verify() {
+	SYSTEMD_UNIT_PATH="$units:" systemd-analyze verify --man=no start.target 2>&1
+}
+has_network_pre() {
+	local dir
+	for dir in /usr/lib /lib; do
+		[ ! -e "$dir/systemd/system/network-pre.target" ] || return 0
+	done
+	return 1
+}
+if command -v systemd-analyze >/dev/null && has_network_pre; then
+	# what later versions know
+	equal "systemd takes the unit" "" "$(verify | grep -F bpfshare.service |
+		grep -vE "notify-reload|'Restart(Steps|MaxDelaySec)'")"
+	refuse 1 "and finds no cycle with a network that is up early" grep -i cycle <<<"$(verify)"
+	sed -i '/^DefaultDependencies=/d' "$units/bpfshare.service"
+	matches "which default dependencies would make" 'ordering cycle' "$(verify)"
+else
+	skip "systemd takes the unit" "no systemd-analyze, or no units of systemd here"
+fi
 finish

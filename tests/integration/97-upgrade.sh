@@ -175,11 +175,16 @@ flows='{}'
 declare_object
 check "the default again" converge
 maps="$(map_id flows) $(map_id .bss)"
+version=$(object_dir up)
 install_build 4
-refuse 124 "a build that the verifier refuses" ctl wait --timeout 1
-matches "is said to be" "^failed (VerifierRefused|MapChanged)" "$(condition)"
+refuse 124 "a build that only the verifier refuses" ctl wait --timeout 1
+equal "is said to be" "failed VerifierRefused" "$(condition)"
+matches "in the verifier's words" "invalid access to packet, off=0 size=8" "$(ctl status)"
+refuse 1 "nothing is held against its maps" grep -qE 'MapChanged|on_change' <<<"$(ctl status)"
 send p0 3
 equal "and leaves the old one with its maps" "59 $maps" "$(packets) $(map_id flows) $(map_id .bss)"
+equal "of which nothing is new" "$version" "$(object_dir up)"
+check "and which is all that is there" one_version
 install_build 3
 check "repaired" converge
 

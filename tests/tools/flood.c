@@ -84,7 +84,7 @@ static void batch_number(struct batch *b, uint64_t first)
 	}
 }
 
-int flood_send(const char *interface, uint64_t count)
+int flood_send(const char *interface, uint64_t count, unsigned int pause_us)
 {
 	static struct batch batch;
 	int fd = packet_socket(interface);
@@ -104,6 +104,8 @@ int flood_send(const char *interface, uint64_t count)
 			sent += (uint64_t)n;
 		else if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
 			return fail("send");
+		if (pause_us)
+			(void)usleep(pause_us);
 	}
 	printf("%llu\n", (unsigned long long)sent);
 	return 0;

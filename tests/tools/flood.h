@@ -5,10 +5,10 @@
 #include <stdint.h>
 
 /*
- * Sends frames at full rate, count of them or (0) until SIGTERM, and prints how many. One that the interface
- * did not take is sent again: what it took must arrive.
+ * Sends frames, count of them or (0) until SIGTERM, and prints how many: at full rate, or with a pause of so many
+ * microseconds after each 64. One that the interface did not take is sent again: what it took must arrive.
  */
-int flood_send(const char *interface, uint64_t count);
+int flood_send(const char *interface, uint64_t count, unsigned int pause_us);
 
 /*
  * Attaches tc_flood of the object file to the ingress of the interface, pins its map `result` and stays

@@ -418,10 +418,11 @@ static int cmd_without_watches(char **argv)
 	return fail(argv[0]);
 }
 
-/* flood INTERFACE COUNT */
+/* flood INTERFACE COUNT PAUSE */
 static int cmd_flood(char **argv)
 {
-	return flood_send(argv[0], strtoull(argv[1], NULL, 10));
+	return flood_send(argv[0], strtoull(argv[1], NULL, 10),
+			  (unsigned int)strtoul(argv[2], NULL, 10));
 }
 
 /* flood-check INTERFACE OBJECT REQUIRED PIN */
@@ -463,7 +464,7 @@ static const struct {
 	{ "trace", 1, cmd_trace },
 	{ "receive", 3, cmd_receive },
 	{ "wait-root", 2, cmd_wait_root },
-	{ "flood", 2, cmd_flood },
+	{ "flood", 3, cmd_flood },
 	{ "flood-check", 4, cmd_flood_check },
 	{ "flood-result", 1, cmd_flood_result },
 	{ "age", 2, cmd_age },
@@ -485,7 +486,7 @@ int main(int argc, char **argv)
 		"       put-ro PIN KEY VALUE | pin PIN NEW | trace PIN | receive INTERFACE PIN COUNT |\n"
 		"       wait-root INTERFACE MILLISECONDS | ready FILE COMMAND... |\n"
 		"       without-watches COMMAND... |\n"
-		"       flood INTERFACE COUNT | flood-check INTERFACE OBJECT REQUIRED PIN |\n"
+		"       flood INTERFACE COUNT PAUSE | flood-check INTERFACE OBJECT REQUIRED PIN |\n"
 		"       flood-result PIN | driver-counters INTERFACE | age DIRECTORY LAYOUT\n");
 	return 2;
 }
