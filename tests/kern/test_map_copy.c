@@ -165,14 +165,20 @@ static struct op_result load_larger(void)
 	return apply_fine(&op);
 }
 
+/* Both versions, the maps of the first with entries, which the second has copied. */
+static struct op_result load_both(void)
+{
+	load_first();
+	fill("v1");
+	return load_larger();
+}
+
 static void a_larger_map_has_the_entries(void **state)
 {
 	struct op_result r;
 
 	(void)state;
-	load_first();
-	fill("v1");
-	r = load_larger();
+	r = load_both();
 	for (size_t i = 0; i < ARRAY_SIZE(growable_maps); i++) {
 		const struct growable *g = &growable_maps[i];
 
@@ -242,9 +248,7 @@ static void assert_both(const struct growable *g)
 static void the_second_sweep_brings_what_the_old_version_changed(void **state)
 {
 	(void)state;
-	load_first();
-	fill("v1");
-	load_larger();
+	load_both();
 	for (size_t i = 0; i < ARRAY_SIZE(growable_maps); i++) {
 		const struct growable *g = &growable_maps[i];
 		struct op_result r;
@@ -262,9 +266,7 @@ static void the_second_sweep_brings_what_the_old_version_changed(void **state)
 static void a_second_sweep_can_be_repeated(void **state)
 {
 	(void)state;
-	load_first();
-	fill("v1");
-	load_larger();
+	load_both();
 	for (size_t i = 0; i < ARRAY_SIZE(growable_maps); i++) {
 		const struct growable *g = &growable_maps[i];
 		struct op_result r;
@@ -296,9 +298,7 @@ static void the_second_sweep_finds_a_map_that_was_kept_since(void **state)
 	struct op op;
 
 	(void)state;
-	load_first();
-	fill("v1");
-	load_larger();
+	load_both();
 	op = load_version("v3", "test_take_over", take_over_programs);
 	map = take(&op, g->map, MAP_KEEP);
 	map->from.version = "v2";
@@ -319,9 +319,7 @@ static void without_a_snapshot_only_new_entries_come(void **state)
 					      .run_dir = fixture.root };
 
 	(void)state;
-	load_first();
-	fill("v1");
-	load_larger();
+	load_both();
 	kern_linux_free(fixture.k);
 	assert_int_equal(kern_linux_new(&options, &fixture.k, NULL), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(growable_maps); i++) {
@@ -447,9 +445,7 @@ static void a_copy_has_its_time(void **state)
 	struct map_snapshots *snapshots = map_snapshots_new();
 
 	(void)state;
-	load_first();
-	fill("v1");
-	load_larger();
+	load_both();
 	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
 		cleanup(closep) int from = map_fd("v1", maps[i]), to = map_fd("v2", maps[i]);
 		struct error e = { 0 };

@@ -367,13 +367,14 @@ static void forge(struct forgery *f)
 }
 
 /* The ids of the forged ones are lower, so that a search meets them first. */
-static void assert_forgery_is_not_believed(struct forgery *f, const char *pin)
+static void assert_not_believed(const struct forgery *what, const char *pin)
 {
+	cleanup(forgery_done) struct forgery f = *what;
 	const struct observed_object *was, *lost;
 
 	load_member("a", 1, XDP_PASS);
 	load_member("b", 2, XDP_PASS);
-	forge(f);
+	forge(&f);
 	load_again("b", 2);
 	was = find("b");
 	assert_int_equal(unlink(below("objects/b/v/%s", pin)), 0);
@@ -386,77 +387,60 @@ static void assert_forgery_is_not_believed(struct forgery *f, const char *pin)
 	assert_int_equal(find("b")->lost_count, 0);
 }
 
+/* Metadata as we make it but for one thing. */
+#define GENUINE .type = BPF_PROG_TYPE_XDP, .flags = BPF_F_RDONLY_PROG, .frozen = true
+
 static void forged_metadata_is_not_believed(void **state)
 {
-	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_SOCKET_FILTER };
-
 	(void)state;
-	assert_forgery_is_not_believed(&f, "maps/packets");
+	assert_not_believed(&(struct forgery){ .type = BPF_PROG_TYPE_SOCKET_FILTER },
+			    "maps/packets");
 }
 
 static void metadata_of_nothing_is_not_believed(void **state)
 {
-	cleanup(forgery_done) struct forgery f = {
-		.type = BPF_PROG_TYPE_XDP, .flags = BPF_F_RDONLY_PROG, .frozen = true, .empty = true
-	};
-
 	(void)state;
-	assert_forgery_is_not_believed(&f, "maps/packets");
+	assert_not_believed(&(struct forgery){ GENUINE, .empty = true }, "maps/packets");
 }
 
 static void metadata_that_can_be_written_is_not_believed(void **state)
 {
-	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP,
-						   .flags = BPF_F_RDONLY_PROG };
-
 	(void)state;
-	assert_forgery_is_not_believed(&f, "meta");
+	assert_not_believed(
+		&(struct forgery){ .type = BPF_PROG_TYPE_XDP, .flags = BPF_F_RDONLY_PROG }, "meta");
 }
 
 static void metadata_that_programs_can_write_is_not_believed(void **state)
 {
-	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP, .frozen = true };
-
 	(void)state;
-	assert_forgery_is_not_believed(&f, "meta");
+	assert_not_believed(&(struct forgery){ .type = BPF_PROG_TYPE_XDP, .frozen = true }, "meta");
 }
 
 static void metadata_of_another_user_is_not_believed(void **state)
 {
-	cleanup(forgery_done) struct forgery f = {
-		.type = BPF_PROG_TYPE_XDP, .flags = BPF_F_RDONLY_PROG, .frozen = true, .uid = 65534
-	};
-
 	(void)state;
-	assert_forgery_is_not_believed(&f, "meta");
+	assert_not_believed(&(struct forgery){ GENUINE, .uid = 65534 }, "meta");
 }
 
 static void metadata_of_another_type_is_not_believed(void **state)
 {
-	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_SOCKET_FILTER,
-						   .flags = BPF_F_RDONLY_PROG,
-						   .frozen = true };
-
 	(void)state;
-	assert_forgery_is_not_believed(&f, "meta");
+	assert_not_believed(&(struct forgery){ .type = BPF_PROG_TYPE_SOCKET_FILTER,
+					       .flags = BPF_F_RDONLY_PROG,
+					       .frozen = true },
+			    "meta");
 }
 
 /* Nothing but its pin tells it from ours. */
 static void metadata_that_is_pinned_is_preferred(void **state)
 {
-	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP,
-						   .flags = BPF_F_RDONLY_PROG,
-						   .frozen = true };
-
 	(void)state;
-	assert_forgery_is_not_believed(&f, "maps/packets");
+	assert_not_believed(&(struct forgery){ GENUINE }, "maps/packets");
 }
 
 static void metadata_of_what_runs_is_preferred(void **state)
 {
-	cleanup(forgery_done) struct forgery f = { .type = BPF_PROG_TYPE_XDP,
-						   .flags = BPF_F_RDONLY_PROG,
-						   .frozen = true };
+	cleanup(forgery_done) struct forgery f = { GENUINE };
 	const uint32_t veth = make_veth("v0");
 	struct op op = root_op(OP_ROOT_SET, "v0", veth);
 	const struct observed_object *was;

@@ -222,6 +222,18 @@ const char *ours(struct fixture *f)
 	return kern_fake_ours(f->kernel, f->a);
 }
 
+const char *settled(struct fixture *f)
+{
+	pass(f, FILES);
+	return ours(f);
+}
+
+void pass_anew(struct fixture *f)
+{
+	restart(f);
+	pass(f, FILES);
+}
+
 /* How many events say this. */
 size_t told(struct fixture *f, const char *part)
 {

@@ -60,10 +60,12 @@ int remove_one(const char *path, const struct stat *st, int type, struct FTW *ft
 int teardown(void **state);
 int run(struct fixture *f, unsigned int dirty);
 void pass(struct fixture *f, unsigned int dirty);
+void pass_anew(struct fixture *f); /* the first one of another process */
 bool converged(struct fixture *f);
 void assert_has(const char *text, const char *part);
 bool runs(struct fixture *f, const char *interface, const char *object);
 const char *ours(struct fixture *f);
+const char *settled(struct fixture *f); /* what there is of ours after a pass */
 /* How many events say this. */
 size_t told(struct fixture *f, const char *part);
 const struct desired_file *file(struct fixture *f, const char *name);

@@ -14,10 +14,8 @@
 static void a_vanished_directory_is_no_wish(void **state)
 {
 	struct fixture *f = *state;
-	const char *before;
+	const char *before = settled(f);
 
-	pass(f, FILES);
-	before = ours(f);
 	assert_int_equal(rename(at(f, "d"), at(f, "away")), 0);
 	pass(f, FILES);
 	assert_string_equal(ours(f), before);
@@ -36,13 +34,10 @@ static void a_vanished_directory_is_no_wish(void **state)
 static void a_start_without_any_directory_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
-	const char *before;
+	const char *before = settled(f);
 
-	pass(f, FILES);
-	before = ours(f);
 	assert_int_equal(rename(at(f, "d"), at(f, "away")), 0);
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_string_equal(ours(f), before);
 	assert_int_equal(recon_operations(f->recon), 0);
 	assert_false(converged(f));
@@ -63,8 +58,7 @@ static void a_directory_that_an_earlier_process_saw_is_missed(void **state)
 	f->directory_count = 2;
 	assert_return_code(mkdir(at(f, "v"), 0755), errno);
 	restart(f);
-	pass(f, FILES);
-	before = ours(f);
+	before = settled(f);
 	assert_return_code(rename(at(f, "d"), at(f, "away")), errno);
 	restart(f);
 	for (size_t i = 0; i < 2; i++) {
@@ -84,11 +78,9 @@ static void a_directory_that_nobody_ever_saw_is_not_missed(void **state)
 	struct fixture *f = *state;
 
 	f->directory_count = 2;
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_true(converged(f));
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_true(converged(f));
 }
 
@@ -96,10 +88,8 @@ static void a_directory_that_nobody_ever_saw_is_not_missed(void **state)
 static void a_start_with_an_emptied_directory_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
-	const char *before;
+	const char *before = settled(f);
 
-	pass(f, FILES);
-	before = ours(f);
 	stop(f);
 	assert_return_code(rename(at(f, "d/a.yaml"), at(f, "a.yaml")), errno);
 	start(f);
@@ -152,8 +142,7 @@ static void a_directory_whose_files_moved_may_be_empty(void **state)
 
 	f->directory_count = 2;
 	assert_return_code(mkdir(at(f, "v"), 0755), errno);
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	stop(f);
 	assert_return_code(rename(at(f, "d/a.yaml"), at(f, "v/a.yaml")), errno);
 	assert_return_code(rename(at(f, "d/test_trace.bpf.o"), at(f, "v/test_trace.bpf.o")), errno);
@@ -167,17 +156,13 @@ static void a_directory_whose_files_moved_may_be_empty(void **state)
 static void a_start_without_a_directory_forgets_nothing(void **state)
 {
 	struct fixture *f = *state;
-	const char *before;
+	const char *before = settled(f);
 
-	pass(f, FILES);
-	before = ours(f);
 	assert_return_code(rename(at(f, "d"), at(f, "away")), errno);
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_return_code(rename(at(f, "away"), at(f, "d")), errno);
 	write_text(f, "d/a.yaml", "objects: {a: {fil: test_trace.bpf.o}}\n");
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
 	assert_string_equal(ours(f), before);
 }
@@ -189,18 +174,15 @@ static void a_start_without_a_directory_forgets_nothing(void **state)
 static void a_broken_file_keeps_its_last_good_version(void **state)
 {
 	struct fixture *f = *state;
-	const char *before;
+	const char *before = settled(f);
 
-	pass(f, FILES);
-	before = ours(f);
 	write_text(f, "d/a.yaml", BROKEN);
 	pass(f, FILES);
 	assert_false(converged(f));
 	assert_int_equal(file(f, "a.yaml")->state, FILE_INVALID);
 	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
 	assert_string_equal(ours(f), before);
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
 	assert_string_equal(ours(f), before);
 	assert_int_equal(recon_operations(f->recon), 0);
@@ -214,14 +196,11 @@ static void a_broken_file_keeps_its_last_good_version(void **state)
 static void the_object_file_is_kept_as_well(void **state)
 {
 	struct fixture *f = *state;
-	const char *before;
+	const char *before = settled(f);
 
-	pass(f, FILES);
-	before = ours(f);
 	write_text(f, "d/a.yaml", BROKEN);
 	write_text(f, "d/test_trace.bpf.o", "no object file");
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_string_equal(ours(f), before);
 	assert_int_equal(recon_status(f->recon)->objects[0].condition.state, STATE_READY);
 }
@@ -259,8 +238,7 @@ static void an_object_file_at_fault_keeps_its_last_good_version(void **state)
 	struct fixture *f = *state;
 	const char *before, *generation;
 
-	pass(f, FILES);
-	before = ours(f);
+	before = settled(f);
 	generation = arena_strdup(f->a, recon_status(f->recon)->generation);
 	write_text(f, "d/test_trace.bpf.o", "no object file");
 	pass(f, FILES);
@@ -320,8 +298,7 @@ static void other_content_than_declared_is_not_used(void **state)
 	struct fixture *f = *state;
 	const char *before, *hash;
 
-	pass(f, FILES);
-	before = ours(f);
+	before = settled(f);
 	hash = arena_strdup(f->a, recon_generation(f->recon)->desired.objects[0].source->sha256);
 	write_text(f, "d/a.yaml", arena_printf(f->a, format, hash));
 	pass(f, FILES);
@@ -349,8 +326,7 @@ static void a_file_that_moves_is_kept_where_it_is(void **state)
 	f->directory_count = 2;
 	assert_return_code(mkdir(at(f, "v"), 0755), errno);
 	restart(f);
-	pass(f, FILES);
-	before = ours(f);
+	before = settled(f);
 	assert_return_code(link(at(f, "d/test_trace.bpf.o"), at(f, "v/test_trace.bpf.o")), errno);
 	assert_return_code(rename(at(f, "d/a.yaml"), at(f, "v/a.yaml")), errno);
 	pass(f, FILES);
@@ -414,8 +390,7 @@ static void what_the_kernel_refuses_is_not_the_last_good(void **state)
 	struct fixture *f = *state;
 	const char *before, *refused;
 
-	pass(f, FILES);
-	before = ours(f);
+	before = settled(f);
 	install_other(f);
 	blind(f, 0, 1); /* its hash is wanted first */
 	(void)run(f, FILES);
@@ -424,8 +399,7 @@ static void what_the_kernel_refuses_is_not_the_last_good(void **state)
 	pass(f, FILES);
 	assert_string_equal(ours(f), before);
 	assert_object(f, STATE_FAILED, IN_FORCE_PREVIOUS, ANY_REASON);
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_string_equal(ours(f), before);
 	for (size_t i = 0; i < 2; i++) {
 		reboot(f);
@@ -469,8 +443,7 @@ static void a_damaged_last_good_version_is_told(void **state)
 	pass(f, FILES);
 	damage_all(f, "state/files");
 	write_text(f, "d/a.yaml", BROKEN);
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_true(has_diag(f, "is damaged"));
 	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_NONE);
 	assert_true(runs(f, "eth0", "a/")); /* what an invalid file declared is not removed */
@@ -483,8 +456,7 @@ static void a_damaged_kept_object_is_told(void **state)
 	pass(f, FILES);
 	damage_all(f, "state/objects");
 	write_text(f, "d/a.yaml", BROKEN);
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_true(has_diag(f, "was damaged"));
 	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
 	assert_int_equal(recon_operations(f->recon), 0);
@@ -515,8 +487,7 @@ static void a_store_that_cannot_be_used_is_told_once(void **state)
 	pass(f, FILES); /* nothing changed; what could not be kept is kept now */
 	assert_int_equal(told(f, "kept on disk again"), 1);
 	write_text(f, "d/a.yaml", BROKEN);
-	restart(f);
-	pass(f, FILES);
+	pass_anew(f);
 	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
 }
 
