@@ -9,13 +9,15 @@
 # began: then programs, maps, links, entries on the bpffs, mounts and descriptors must be as many as at the
 # start, and memory must not have grown.
 #
-#   soak.sh                       SECONDS_TO_RUN=600 SEED=n MEMORY_KIB=3072 (a sanitizer needs more)
+#   soak.sh                       SECONDS_TO_RUN=600 SEED=n MECHANISM=tailcall|libxdp
+#                                 MEMORY_KIB=3072 (a sanitizer needs more)
 #
 # On a failure it prints the seed, the last steps, the status and the log, and stops.
 # shellcheck source=../integration/lib.sh disable=SC2119
 . "$(dirname "$0")/../integration/lib.sh"
 force_mechanism "${MECHANISM:-tailcall}"
 sandbox "$@"
+protocol=$work/fs/xdp # where libxdp's tools look, and others may clean up
 
 seed=${SEED:-$RANDOM}
 limit=${SECONDS_TO_RUN:-600}
@@ -304,7 +306,14 @@ withdraw_forced() {
 }
 
 step_slot() {
-	local array
+	local array pin
+	if [ "$forced_mechanism" = libxdp ]; then # nobody can edit a link, but pins can go
+		pin=$(find "$protocol" -type f 2>/dev/null | shuf -n 1 --random-source=<(yes "$RANDOM"))
+		[ -n "$pin" ] || return 0
+		rm -f "$pin"
+		log_step "delete pin ${pin#"$work/fs/"}"
+		return
+	fi
 	array=$(find "$bpffs/chains" -name members 2>/dev/null | head -n 1)
 	[ -n "$array" ] || return 0
 	bpftool map delete pinned "$array" key 0 0 0 0 2>/dev/null
@@ -426,6 +435,11 @@ kernel_counts() {
 	echo "links $(bpftool -j link show | jq --argjson p "$programs" \
 		'[.[] | select(.prog_id as $i | $p | index($i))] | length')"
 	echo "entries $(find "$bpffs" | wc -l)"
+	# a dispatcher by libxdp's protocol can have one map only, so it is known by its name and its pins
+	[ "$forced_mechanism" != libxdp ] || {
+		echo "dispatchers $(bpftool -j prog show | jq '[.[] | select(.name == "xdp_dispatcher")] | length')"
+		echo "protocol $(find "$protocol" 2>/dev/null | wc -l)"
+	}
 	echo "mounts $(grep -c "$work" /proc/self/mountinfo)"
 	echo "descriptors $(find "/proc/$daemon_pid/fd" -mindepth 1 | wc -l)"
 }
@@ -526,12 +540,14 @@ run() { # UNTIL STEPS...
 }
 
 set_up
+[ "$(feature "$forced_mechanism" available)" = true ] ||
+	skip_all "$forced_mechanism: $(feature "$forced_mechanism" detail)"
 kernel_counts >"$work/first_counts"
 # What was needed once is kept by the C library; a daemon that worked takes more than one that did not.
 memory_first=$(rss_anon) memory_seen=0
 memory_most=$((memory_first + ${MEMORY_KIB:-3072}))
 {
-	echo "seed $seed, $limit s; at the start:" "$(xargs <"$work/first_counts")" "memory $memory_first KiB"
+	echo "seed $seed, $limit s, $forced_mechanism; at the start:" "$(xargs <"$work/first_counts")" "memory $memory_first KiB"
 } | diag
 run $((limit * 2 / 3)) "${all_steps[@]}"
 ok "seed $seed: $steps steps with kills, $checks checks, $cycles times back at the start"
