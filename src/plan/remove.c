@@ -412,8 +412,8 @@ static bool is_leaving(struct removal *r, const struct observed_object *o)
 {
 	struct planner *p = r->p;
 
-	return is_released(r, o) && !lookup_failure(p, "grace", "") &&
-	       !lookup_failure(p, object_key(p, o->instance), removal_version(p, o));
+	return is_released(r, o) && !lookup_undone(p, "grace", "") &&
+	       !lookup_undone(p, object_key(p, o->instance), removal_version(p, o));
 }
 
 /* --- second sweeps ----------------------------------------------------------------------- */
@@ -524,8 +524,8 @@ static struct draft *map_sync(struct removal *r, const struct copier *to, const 
 		if (str_eq(from->meta.maps[i].name, m->name))
 			older = map_sync(r, &before, &from->meta.maps[i], ret_stays);
 	if (*ret_stays || !holders_are_leaving(r, observed_object_map(from, m->name)->id) ||
-	    lookup_failure(r->p, key,
-			   arena_printf(r->p->a, "%s to %s", from->version, to->version))) {
+	    lookup_undone(r->p, key,
+			  arena_printf(r->p->a, "%s to %s", from->version, to->version))) {
 		release_of(r, from)->needed = true;
 		*ret_stays = true;
 		return NULL;
