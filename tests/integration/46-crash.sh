@@ -27,12 +27,13 @@ base() {
 	list "${1:-v0}"
 }
 
-list() { # INTERFACE [DROP BY DEFAULT]
+list() { # INTERFACE [DROP BY DEFAULT [MAPS]]
 	write "$conf/list.yaml" <<-EOF
 		objects:
 		  list:
 		    file: block_list.bpf.o
 		    globals: {drop_by_default: ${2:-false}}
+		    maps: {${3:-}}
 		    programs:
 		      xdp_block_list: {attach: [{xdp: {interface: "$1"}, priority: 50}]}
 	EOF
@@ -49,6 +50,73 @@ share() { # MAPS [GROUP]
 		shares:
 		  s: {maps: [$1], targets: [{bpffs: {group: ${2:-4201}}}]}
 	EOF
+}
+
+# An object with maps of most kinds that packets fill: a hash, an array per CPU, variables.
+upgrade() { # BUILD [MAPS [GLOBALS]]
+	cp "$builddir/bpf/test_upgrade_$1.bpf.o" "$conf/upgrade.bpf.o"
+	write "$conf/up.yaml" <<-EOF
+		objects:
+		  up:
+		    file: upgrade.bpf.o
+		    globals: {${3:-}}
+		    maps: {${2:-}}
+		    programs: {xdp_upgrade: {attach: [{xdp: {interface: v0}, priority: 20}]}}
+	EOF
+}
+
+# --- marks: what maps are to hold as well afterwards ----------------------------------
+
+cpus=$(</sys/devices/system/cpu/possible)
+cpus=$((${cpus##*[-,]} + 1))
+# In all tables of `list`, two tries and an array per CPU.
+entry_put() {
+	local maps
+	maps=$(object_dir list)/maps
+	tool put "$maps/blocked_v4" 200000000a010203 "$(crash_hex "$1" 16)" &&
+		tool put "$maps/blocked_v6" 2000000020010db8000000000000000000000000 "$(crash_hex "$1" 16)" &&
+		tool put "$maps/dropped" 00000000 "$(crash_hex "$1" 16 "$cpus")"
+}
+entry_get() {
+	local maps
+	maps=$(object_dir list)/maps
+	tool get "$maps/blocked_v4" 200000000a010203 0 8
+	tool get "$maps/blocked_v6" 2000000020010db8000000000000000000000000 0 8
+	tool get "$maps/dropped" 00000000 0 8
+}
+
+# In a hash of `up`, by a key that packets do not have, and in an array per CPU.
+flows_put() {
+	tool put "$(object_dir up)/maps/flows" e8030000 "$(crash_hex "$1" 8)$(crash_hex "$1" 8)"
+}
+flows_get() {
+	tool get "$(object_dir up)/maps/flows" e8030000 0 8
+	tool get "$(object_dir up)/maps/flows" e8030000 8 8
+}
+builds_put() {
+	tool put "$(object_dir up)/maps/builds" 07000000 "$(crash_hex "$1" 8 "$cpus")"
+}
+builds_get() {
+	tool get "$(object_dir up)/maps/builds" 07000000 0 8
+}
+
+# A variable that packets count in: it goes on, but misses those between the copy and the swap (bpfshare.d(5)).
+packets() {
+	variable up .bss packets
+}
+packets_put() { # remembers what there is
+	packets_before=$(packets)
+}
+packets_get() {
+	[ "$(packets)" -ge "$packets_before" ] && echo "$1"
+}
+
+variable() { # OBJECT SECTION NAME...
+	local object=$1 section=$2
+	shift 2
+	bpftool -j map dump pinned "$(object_dir "$object")/maps/${section/./%2E}" |
+		jq -r '[.. | objects] as $all | $ARGS.positional[] as $name |
+			[$all[] | .[$name]? // empty | numbers][0]' --args "$@"
 }
 
 # --- starts ---------------------------------------------------------------------------
@@ -176,6 +244,62 @@ versions_b() {
 }
 scenario versions "m1/packets keep/packets" entry
 
+# Maps that packets fill and others read are copied into larger ones, of each kind that is copied in another way.
+grow_maps() { # FLOWS BUILDS BLOCKED
+	objects
+	member m1 1 10 v0
+	list v0 false "blocked_v4: {max_entries: $3, on_change: grow}"
+	upgrade 1 "flows: {max_entries: $1, on_change: grow}, builds: {max_entries: $2, on_change: grow}"
+	share "up/flows, list/blocked_v4"
+}
+grow_a() { grow_maps 64 8 65536; }
+grow_b() { grow_maps 128 16 131072; }
+grow_reset() { crash_clear; } # what has grown stays so
+scenario grow "m1/packets up/%2Ebss" "entry flows builds"
+
+# Variables go over by name and type, into sections that are laid out in another way; `quiet` runs nowhere.
+carry() { # BUILD
+	objects
+	member m1 1 10 v0
+	upgrade "$1"
+	cp "$builddir/bpf/test_carry_$1.bpf.o" "$conf/carry.bpf.o"
+	write "$conf/quiet.yaml" <<-EOF
+		objects:
+		  quiet: {file: carry.bpf.o, programs: {xdp_carry: {}}}
+	EOF
+}
+carry_a() { carry 1; }
+carry_b() { carry 2; }
+quiet_put() { # total, limit, state, dropped, hidden; seen
+	local maps
+	maps=$(object_dir quiet)/maps
+	tool put "$maps/%2Edata" 00000000 "$(crash_hex "$1" 8)$(crash_hex "$1" 8)$(crash_hex "$1" 8)$(
+		crash_hex "$1" 8)$(crash_hex "$1" 8)$(crash_hex "$1" 4)" &&
+		tool put "$maps/%2Ebss" 00000000 "$(crash_hex "$1" 8)"
+}
+quiet_get() {
+	variable quiet .data total limit first second hidden
+	variable quiet .bss seen
+}
+scenario carry "m1/packets up/builds up/flows" "quiet flows builds packets"
+
+# Of a map that begins anew nothing is left; the others go on.
+reset_a() {
+	objects
+	member m1 1 10 v0
+	upgrade 1 "flows: {on_change: reset}" "limit: 100"
+}
+reset_b() {
+	objects
+	member m1 1 10 v0
+	upgrade 1 "flows: {on_change: reset}" "limit: 200"
+}
+gone_put() { flows_put "$1"; }
+gone_get() {
+	[ -n "$(flows_get 2>/dev/null)" ] || echo "$1"
+}
+scenario reset "m1/packets up/builds up/%2Ebss" "gone builds"
+
 # The owner of a map that others use, and that is shared: they all follow.
 owner_a() {
 	versions 2
@@ -203,6 +327,32 @@ share_changed_b() {
 	share "m1/packets, {map: m2/packets, as: second}, {map: list/dropped, access: rw}" 4202
 }
 scenario share_changed "m1/packets m2/packets" entry
+
+# --- what somebody else did while no daemon ran -------------------------------------------
+
+# Pins that are missing are made again, of what still runs. Not the array of a dispatcher: without pin and daemon it
+# empties itself.
+pins_a() { restart_a; }
+pins_b() { restart_a; }
+pins_break() {
+	rm "$(object_dir m1)/maps/packets" "$(object_dir m2)/programs/xdp_trace" "$(object_dir list)/meta"
+	rm "$(object_dir list)/maps/blocked_v4" "$bpffs"/chains/*/dispatcher "$bpffs"/chains/*/meta
+}
+scenario pins "m1/packets m2/packets" entry
+
+# A tree of an older bpfshare, and an edit.
+layout_a() { restart_a; }
+layout_b() {
+	restart_a
+	member m3 3 20 v0
+}
+layout_break() {
+	local dir
+	for dir in "$bpffs"/objects/*/* "$bpffs"/chains/*; do tool age "$dir" 1 || bail "cannot make $dir older"; done
+	rmdir "$bpffs"/layout-*
+}
+layout_reset() { crash_clear; } # so that programs have one replaced metadata only
+scenario layout "m1/packets m2/packets" entry
 
 # --- interfaces -------------------------------------------------------------------------
 
@@ -298,6 +448,35 @@ tc_reorder_b() {
 scenario tc_reorder "m1/packets m2/packets m3/packets"
 
 # Verdicts that pass control on need a dispatcher; a place that has one keeps it, so this starts anew.
+# A new version of a member, which counts into the same map as the one before.
+tc_versions() { # ID of m2 [ATTACHMENT KEYS]
+	objects test_tc
+	tc_member m1 1 10
+	write "$conf/keep.yaml" <<-EOF
+		objects:
+		  keep: {file: test_tc.bpf.o, programs: {tc_trace: {}}}
+	EOF
+	write "$conf/m2.yaml" <<-EOF
+		objects:
+		  m2:
+		    file: test_tc.bpf.o
+		    globals: {id: $1, verdict: -1}
+		    maps: {trace: {use: m1/trace}, packets: {use: keep/packets}}
+		    programs:
+		      tc_trace:
+		        attach:
+		          - {tc: {interface: v0, direction: ingress}, priority: 30${2:+, $2}}
+	EOF
+}
+tc_version_a() { tc_versions 2; }
+tc_version_b() { tc_versions 3; }
+scenario tc_version "m1/packets keep/packets"
+
+# In the slot of a dispatcher.
+tc_slot_a() { tc_versions 2 "proceed_on: [next, ok]"; }
+tc_slot_b() { tc_versions 3 "proceed_on: [next, ok]"; }
+scenario tc_slot "m1/packets keep/packets"
+
 tc_dispatcher_a() { tc_add_a; }
 tc_dispatcher_b() {
 	tc_add_a
@@ -320,6 +499,31 @@ clsact_state() {
 }
 scenario clsact "m1/packets m2/packets"
 
+clsact_version_a() {
+	tc_versions 2
+	set_of_all "tc: {mechanism: clsact}"
+}
+clsact_version_b() {
+	tc_versions 3
+	set_of_all "tc: {mechanism: clsact}"
+}
+clsact_version_state() { clsact_state; }
+scenario clsact_version "m1/packets keep/packets"
+
+# A lone program is the filter itself.
+clsact_lone_a() {
+	clsact_version_a
+	rm "$conf/m1.yaml"
+	sed -i 's|trace: {use: m1/trace}, ||' "$conf/m2.yaml"
+}
+clsact_lone_b() {
+	clsact_version_b
+	rm "$conf/m1.yaml"
+	sed -i 's|trace: {use: m1/trace}, ||' "$conf/m2.yaml"
+}
+clsact_lone_state() { clsact_state; }
+scenario clsact_lone "keep/packets"
+
 to_clsact_a() { tc_add_a; }
 to_clsact_b() { clsact_a; }
 to_clsact_state() { clsact_state; }
@@ -336,10 +540,20 @@ scenario tc_all ""
 
 # --- a daemon that goes on ----------------------------------------------------------------
 
-daemon_scenario add "m1/packets m2/packets"
-daemon_scenario remove "m1/packets m2/packets"
-daemon_scenario share_changed "m1/packets m2/packets"
-daemon_scenario versions "m1/packets keep/packets"
+# What runs on is also seen by those that are there. Pins that somebody deletes are noticed by themselves.
+drift_a() { pins_a; }
+drift_b() { pins_b; }
+drift_break() { pins_break; }
+
+daemon_scenario add "m1/packets m2/packets" entry
+daemon_scenario remove "m1/packets m2/packets" entry
+daemon_scenario share_added "m1/packets m2/packets" entry
+daemon_scenario share_changed "m1/packets m2/packets" entry
+daemon_scenario versions "m1/packets keep/packets" entry
+daemon_scenario grow "m1/packets up/%2Ebss" "entry flows builds"
+daemon_scenario carry "m1/packets up/builds up/flows" "quiet flows builds packets"
+daemon_scenario drift "m1/packets m2/packets" entry
+daemon_scenario tc_version "m1/packets keep/packets"
 daemon_scenario tc_reorder "m1/packets m2/packets m3/packets"
 
 crash_finish

@@ -8,11 +8,11 @@
 #
 #   - it exits with 0, and pins, mounts, files, roots and links are those of an undisturbed run
 #   - of all programs, maps and links that were ever made just those of an undisturbed run live
-#   - what was written into a map before is there
+#   - what was written into maps before is there
 #   - each packet of a stream that ran all the time was seen by each member of both configurations
 #
 # A run that got an error must exit with 0 or 1; with 0 all this must hold at once, with 1
-# the error's own words must be in its output.
+# the error's own words must be in its output. A daemon that goes on is walked likewise (daemon_scenario).
 #
 #   CRASH_EVERY=N     every Nth of all (point, action) only; default 101, under emulation less
 #   CRASH_OFFSET=N    which of them comes first
@@ -82,27 +82,44 @@ crash_clear() {
 	crash_run
 }
 
-# Directories of a share that is gone are left out: interrupted between umount and rmdir they stay, empty, since no later
-# start could tell them from such that somebody else made; the next mount takes them.
 crash_state() {
-	crashtool state "$work/created" "$work" "$run" "$state" "${bpffs%/*}" |
-		grep -Ev '^file [a-z/]*/run/shares(/s(/maps)?)? mode 040755 owner 0:0$'
+	crashtool state "$work/created" "$work" "$run" "$state" "${bpffs%/*}"
 	! type -t "${crash_name}_state" >/dev/null || "${crash_name}_state"
 }
 
-# crash_is STATE [WITHOUT]: equal but for lines with this word. Programs and maps go a grace period after
-# their last user, so this is to be tried for a while.
+# Of a share that is gone: interrupted between umount and rmdir they stay, empty, since no later start can
+# tell them from such that somebody else made, and has bound; the next mount takes them. So where the run that
+# was disturbed had unmounted a share, they may be there.
+crash_directories='^file [a-z/]*/run/shares(/s(/maps)?)? mode 040755 owner 0:0$'
+crash_unmounted() { # uses list
+	[[ $list = *' umount2 '* ]]
+}
+
+# crash_is STATE [DISTURBED]: programs and maps go a grace period after their last user, so this is to be tried
+# for a while. With DISTURBED the store of last good versions may be that of A, or of A and B.
 crash_is() {
+	local want=$1 got
 	crash_now=$(crash_state)
+	[ "$want" != "$crash_now" ] || return 0
+	got=$crash_now
 	if [ -n "${2:-}" ]; then
-		[ "$(grep -v "$2" <<<"$1")" = "$(grep -v "$2" <<<"$crash_now")" ]
-	else
-		[ "$1" = "$crash_now" ]
+		crash_store_is_known || return 1
+		want=$(grep -v '/state/' <<<"$want") got=$(grep -v '/state/' <<<"$got")
 	fi
+	if [ -n "$crash_left" ]; then
+		want=$(grep -Ev "$crash_directories" <<<"$want") got=$(grep -Ev "$crash_directories" <<<"$got")
+	fi
+	[ "$want" = "$got" ]
+}
+
+# What is in the store is what A or B has there, whole, or was not yet renamed.
+crash_store_is_known() {
+	! grep '/state/' <<<"$crash_now" | grep -v '/[.]new ' |
+		grep -vxqF "$crash_store"
 }
 
 crash_becomes() {
-	until_true 3 crash_is "$@"
+	until_true 10 crash_is "$@"
 }
 
 # crash_counts: what the counters of the scenario say, into the array crash_counted.
@@ -134,15 +151,36 @@ crash_to_a() {
 	crash_run
 }
 
-crash_entry_key=200000000a010203 # a /32 of block_list.bpf.c
-crash_entry_write() { # NUMBER
-	local value
-	printf -v value '%016x%016x' "$1" 0
-	tool put "$(object_dir list)/maps/blocked_v4" $crash_entry_key "$value"
+# What is to be found again: each word of crash_marks has a function WORD_put that writes a NUMBER, below 2^32, into maps
+# of A, and WORD_get that prints one number from each of those places in B.
+crash_marks_put() {
+	local mark
+	for mark in $crash_marks; do "${mark}_put" "$1" || crash_say "cannot write the mark $mark"; done
 }
 
-crash_entry() {
-	tool get "$(object_dir list)/maps/blocked_v4" $crash_entry_key 0 8
+crash_marks_check() {
+	local mark found number
+	for mark in $crash_marks; do
+		found=$("${mark}_get" "$1" 2>&1)
+		for number in ${found:-nothing}; do
+			[ "$number" = "$1" ] || crash_say "of the mark $mark, $1 everywhere, there is: $found"
+			[ "$number" = "$1" ] || break
+		done
+	done
+}
+
+# crash_hex NUMBER SIZE [TIMES]: the bytes of a number of up to 2^32, little end first, and then zeros for the others
+crash_hex() {
+	local hex bytes
+	printf -v hex '%08x' "$1"
+	printf -v bytes '%s%0*d' "${hex:6:2}${hex:4:2}${hex:2:2}${hex:0:2}" $((2 * $2 * ${3:-1})) 0
+	echo "${bytes:0:2 * $2 * ${3:-1}}"
+}
+
+# The change that is interrupted, undone if it was one of the kernel's and not of the files.
+crash_to_b() {
+	crash_configure "$work/b"
+	! type -t "${crash_name}_break" >/dev/null || "${crash_name}_break"
 }
 
 crash_say() {
@@ -154,16 +192,21 @@ crash_difference() {
 	diff <(echo "$crash_state_b") <(echo "$crash_now") | head -n 12
 }
 
+# crash_of_store POINT: a call for the store, by absolute path or relative to its directories.
+crash_of_store() {
+	[[ $1 =~ /state/|[[:space:]][.]new[[:space:]]|unlinkat ]]
+}
+
 # crash_check_output ACTION STATUS POINT: of the disturbed run.
 crash_check_output() {
-	local without=''
+	local disturbed=''
 	case $1:$2 in
 	kill-*:137) ;;
 	kill-*) crash_say "exit status $2 instead of being killed" ;;
 	*:0)
 		# The store of last good versions holds nothing up: it may be older then, or have something too many.
-		[[ ! $3 =~ /state/|[[:space:]][.]new[[:space:]]|unlinkat ]] || without="/state/"
-		crash_becomes "$crash_state_b" "$without" ||
+		! crash_of_store "$3" || disturbed=1
+		crash_becomes "$crash_state_b" "$disturbed" ||
 			crash_say "it says that it converged, but:" "$(crash_difference)"
 		;;
 	*:1)
@@ -190,22 +233,23 @@ crash_check_stream() {
 # crash_point POINT ACTION: one iteration.
 crash_point() {
 	local point=$1 action=$2 counts status list
-	crash_fault='' crash_number=$((crash_number + 1))
+	crash_fault='' crash_left='' crash_number=$((crash_number + 1))
 	: >"$work/fault"
 	if ! crash_to_a; then
 		crash_say "configuration A does not converge" "$(cat "$work/output")"
 		crash_report "$point" "$action"
 		return 1
 	fi
-	[ -z "$crash_entry_kept" ] || crash_entry_write $crash_number
+	crash_marks_put $crash_number
 	crash_arrived_before=$crash_arrived
 	crash_counts
 	counts=("${crash_counted[@]}")
 	[ -z "$crash_counters" ] || crash_stream_go
-	crash_configure "$work/b"
+	crash_to_b
 	crash_run -o "$work/list" -n "$point" "$action"
 	status=$?
 	list=$(<"$work/list")
+	! crash_unmounted || crash_left=1
 	[[ $list = *'#'* ]] || crash_say "the point was not reached"
 	crash_check_output "$action" $status "$(tail -n 1 <<<"${list%%#*}")"
 	crash_output=$(<"$work/output")
@@ -216,18 +260,8 @@ crash_point() {
 	fi
 	crash_becomes "$crash_state_b" ||
 		crash_say "it is not as it should be:" "$(crash_difference)"
-	if [ -n "$crash_entry_kept" ]; then
-		[ "$(crash_entry)" = "$(tool_number $crash_number)" ] ||
-			crash_say "the entry of the map is $(crash_entry), not $(tool_number $crash_number)"
-	fi
+	crash_marks_check $crash_number
 	[ -z "$crash_fault" ] || crash_report "$point" "$action"
-}
-
-# The number of NUMBER's bytes, big end first, read with the little end first as `tool get` does.
-tool_number() {
-	local hex
-	printf -v hex '%016x' "$1"
-	printf '%u' "0x${hex:14:2}${hex:12:2}${hex:10:2}${hex:8:2}${hex:6:2}${hex:4:2}${hex:2:2}${hex:0:2}"
 }
 
 crash_report() { # POINT ACTION
@@ -257,12 +291,14 @@ crash_names() { # LIST: calls without what differs from run to run
 crash_reference() {
 	for _ in 1 2; do
 		crash_to_a || return 1
-		crash_configure "$work/b"
+		crash_store_remember
+		crash_to_b
 		crash_run -o "$work/list.b" || return 1
 	done
 	crash_run -o "$work/list.idle" || return 1
 	crash_settle
 	crash_state_b=$crash_now
+	crash_store_remember
 }
 
 # What went is gone when the state is the same for a while.
@@ -273,6 +309,20 @@ crash_settle() {
 		before=$crash_now
 		sleep 0.03
 		if crash_is "$before"; then same=$((same + 1)); else same=0; fi
+	done
+}
+
+crash_store_remember() {
+	crash_store+=$(crash_state | grep '/state/')$'\n'
+}
+
+# crash_begin NAME COUNTERS WORDS
+crash_begin() {
+	local word
+	crash_name=$1 crash_counters=$2 crash_marks='' crash_twice='' crash_store='' crash_left=''
+	crash_failed=0 crash_number=0
+	for word in $3; do
+		if [ "$word" = twice ]; then crash_twice=1; else crash_marks+=" $word"; fi
 	done
 }
 
@@ -303,17 +353,15 @@ crash_sum() {
 	crash_errors=$((${crash_errors:-0} + $4))
 }
 
-# scenario NAME COUNTERS [entry|twice]: functions NAME_a and NAME_b write the configurations into $conf; NAME_begin
-# and NAME_end are for the scenario, NAME_reset is called before each A, all three if they exist.
-# COUNTERS are maps (OBJECT/MAP) in which members of both count every packet; with `entry` both have the object
-# `list`, whose table is to keep what is put into it; with `twice` both forms of a chain run for a while, by design,
-# so that packets may be counted twice.
+# scenario NAME COUNTERS [WORDS]: functions NAME_a and NAME_b write the configurations into $conf; NAME_begin
+# and NAME_end are for the scenario, NAME_reset is called before each A, NAME_break after it, while no daemon runs; all
+# these if they exist. COUNTERS are maps (OBJECT/MAP) in which members of both count every packet. The WORDS are marks
+# (crash_marks_put); with `twice` both forms of a chain run for a while, by design, so that packets may be counted
+# twice.
 scenario() {
 	local name=$1 first point action total kills=0 errors=0 points=0
 	crash_selected "$name" || return 0
-	crash_name=$name crash_counters=$2 crash_entry_kept='' crash_twice='' crash_failed=0 crash_number=0
-	[ "${3:-}" != entry ] || crash_entry_kept=1
-	[ "${3:-}" != twice ] || crash_twice=1
+	crash_begin "$name" "$2" "${3:-}"
 	crash_write_sides "$name"
 	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
 	! type -t "${name}_begin" >/dev/null || "${name}_begin"
@@ -349,7 +397,8 @@ crash_daemon_start() {
 	"$builddir/tests/tools/crashtool" run -s "$work/control" -o "$work/list" -c "$work/created" -- \
 		"$builddir/bpfshared" "${crash_options[@]}" 2>>"$work/log" &
 	daemon_pid=$!
-	until_true 20 test -S "$run/status/status.sock" || bail "the daemon did not start"
+	# not the socket: one that was killed leaves it
+	until_true 20 ctl status || bail "the daemon did not start: $(tail -n 5 "$work/log")"
 }
 
 # crash_arm POINT ACTION: from now on, counted from now on.
@@ -360,65 +409,133 @@ crash_arm() {
 	until_true 5 test ! -e "$work/control" || bail "the tracer does not answer"
 }
 
-crash_daemon_to() { # a|b, SECONDS
-	crash_configure "$work/$1"
-	ctl wait --timeout "$2" >"$work/output" 2>&1
+crash_daemon_wait() { # SECONDS
+	ctl wait --timeout "$1" >"$work/output" 2>&1
+}
+
+crash_daemon_to_a() {
+	if type -t "${crash_name}_reset" >/dev/null; then
+		crash_configure "$work/empty"
+		crash_daemon_wait 20
+	fi
+	crash_configure "$work/a"
+	crash_daemon_wait 20
+}
+
+# The disturbance, and what the daemon that got it, or the next one, makes of it; uses and sets list.
+crash_daemon_disturbed() { # ACTION
+	local limit=20
+	# These are final for a load, so they are not waited for.
+	[[ $1 != EPERM && $1 != EBUSY ]] || limit=2
+	crash_repairs_before=$(crash_repairs)
+	crash_to_b
+	if [[ $1 = kill-* ]]; then
+		crash_daemon_killed
+		return
+	fi
+	if ! crash_daemon_repaired $limit; then
+		[ $limit = 2 ] || crash_say "it does not converge by itself" "$(cat "$work/output")"
+		grep -q "${crash_words[$1]}" "$work/output" "$work/log" ||
+			crash_say "nothing says \"${crash_words[$1]}\"" "$(cat "$work/output")"
+		ctl reload >/dev/null 2>&1
+		crash_daemon_wait 20 ||
+			crash_say "it does not converge when told to" "$(cat "$work/output")"
+	fi
+	list=$(<"$work/list")
+}
+
+# Killed at the point, which the list tells, or else converged without coming to it.
+crash_daemon_killed() {
+	local status=0 first waiting
+	! type -t "${crash_name}_break" >/dev/null || until_true 20 crash_daemon_repairs ||
+		crash_say "nothing is repaired"
+	"$builddir/bpfsharectl" --run-dir "$run" wait --timeout "$(patient 20)" >"$work/output" 2>&1 &
+	waiting=$!
+	wait -n -p first "$daemon_pid" "$waiting"
+	status=$?
+	if [ "$first" = "$waiting" ]; then
+		[ $status = 0 ] || crash_say "it neither converges nor comes to the point" "$(cat "$work/output")"
+		list=$(<"$work/list")
+		[[ $list = *'#'* ]] || return 0
+		wait "$daemon_pid"
+		status=$?
+	else
+		kill $waiting
+		wait $waiting
+		list=$(<"$work/list")
+	fi
+	[ $status = 137 ] || crash_say "exit status $status instead of being killed"
+	crash_output=$(tail -n 30 "$work/log")
+	crash_daemon_start
+	crash_daemon_wait 20 || crash_say "the next daemon does not converge" "$(cat "$work/output")"
+}
+
+crash_daemon_ended() {
+	! kill -0 "$daemon_pid" 2>/dev/null
+}
+
+# Of files the daemon knows when it is asked; of what was done to the kernel when it has counted a repair.
+crash_daemon_repaired() { # SECONDS
+	if type -t "${crash_name}_break" >/dev/null; then
+		until_true "$1" crash_daemon_repairs || return 1
+	fi
+	crash_daemon_wait "$1"
+}
+
+crash_repairs() {
+	status_value '[.daemon.repairs[]?] | add // 0'
+}
+
+crash_daemon_repairs() {
+	crash_daemon_ended || [ "$(crash_repairs)" -gt "$crash_repairs_before" ]
 }
 
 # crash_daemon_point POINT ACTION: false when there is no such point.
 crash_daemon_point() {
-	local list counts limit=20 without=''
-	crash_fault=''
+	local list counts disturbed=''
+	crash_fault='' crash_left='' crash_output='' crash_number=$((crash_number + 1))
 	: >"$work/fault"
 	: >"$work/log"
-	# These are final for a load, so they are not waited for.
-	[[ $2 != EPERM && $2 != EBUSY ]] || limit=2
-	crash_daemon_to a 20 || crash_say "configuration A does not converge" "$(cat "$work/output")"
+	crash_daemon_to_a || crash_say "configuration A does not converge" "$(cat "$work/output")"
+	crash_marks_put $crash_number
 	crash_arm "$1" "$2"
 	crash_arrived_before=$crash_arrived
 	crash_counts
 	counts=("${crash_counted[@]}")
 	crash_stream_go
-	if ! crash_daemon_to b $limit; then
-		[ $limit = 2 ] || crash_say "it does not converge by itself" "$(cat "$work/output")"
-		grep -q "${crash_words[$2]}" "$work/output" "$work/log" ||
-			crash_say "nothing says \"${crash_words[$2]}\"" "$(cat "$work/output")"
-		ctl reload >/dev/null 2>&1
-		ctl wait --timeout 20 >"$work/output" 2>&1 ||
-			crash_say "it does not converge when told to" "$(cat "$work/output")"
-	fi
+	crash_daemon_disturbed "$2"
 	crash_stream_stop
 	crash_check_stream "${counts[@]}"
-	list=$(<"$work/list")
+	! crash_unmounted || crash_left=1
 	# What is too many in the store goes with the next change of the files.
-	[[ ! $(tail -n 1 <<<"${list%%#*}") =~ /state/|[[:space:]][.]new[[:space:]]|unlinkat ]] || without="/state/"
+	! crash_of_store "$(tail -n 1 <<<"${list%%#*}")" || disturbed=1
 	crash_arm 0 none
-	crash_becomes "$crash_state_b" "$without" ||
+	crash_becomes "$crash_state_b" "$disturbed" ||
 		crash_say "it is not as it should be:" "$(crash_difference)"
-	crash_output=$(tail -n 30 "$work/log")
-	[ -z "$crash_fault" ] || crash_report "$1" "$2"
+	crash_marks_check $crash_number
+	[ -n "$crash_output" ] || crash_output=$(tail -n 30 "$work/log")
+	[ -z "$crash_fault" ] || {
+		echo "$list" >"$work/list"
+		crash_report "$1" "$2"
+	}
 	[[ $list = *'#'* ]]
 }
 
-# daemon_scenario NAME COUNTERS: the errors of the same points, in one daemon that is never started again: its own
-# retries must do, or for what no retry helps, `reload`.
+# daemon_scenario NAME COUNTERS [WORDS]: the same points in a daemon that runs on after an error: its own retries must
+# do, or for what no retry helps, `reload`. Where it is killed, the next one must do.
 daemon_scenario() {
-	local name=$1 point action errors=0 points=0 more=1
+	local name=$1 point action kills=0 errors=0 points=0 more=1
 	crash_selected "daemon_$name" || return 0
-	crash_name=$name crash_counters=$2 crash_twice='' crash_failed=0
+	crash_begin "$name" "$2" "${3:-}"
 	crash_write_sides "$name"
 	crash_clear || bail "the scenario before $name left something behind: $(cat "$work/output")"
 	crash_daemon_start
-	crash_daemon_to a 20
-	crash_daemon_to b 20 || {
+	crash_daemon_reference || {
 		diag <"$work/output"
 		bail "daemon_$name: undisturbed"
 	}
-	crash_settle
-	crash_state_b=$crash_now
 	for ((point = 1; more; point++)); do
 		for action in "${crash_actions[@]}"; do
-			[[ $action != kill-* ]] || continue
 			if [ "$crash_next" -gt 0 ] && [ $point -lt $crash_daemon_most ]; then
 				crash_next=$((crash_next - 1))
 				continue
@@ -426,12 +543,23 @@ daemon_scenario() {
 			crash_next=$((crash_every - 1))
 			crash_daemon_point $point "$action" || more=''
 			[ -n "$more" ] || break
-			errors=$((errors + 1))
+			if [[ $action = kill-* ]]; then kills=$((kills + 1)); else errors=$((errors + 1)); fi
 		done
 		points=$((points + 1))
 	done
 	daemon_stop
-	crash_sum "daemon_$name" $((points - 1)) 0 $errors
+	crash_sum "daemon_$name" $((points - 1)) $kills $errors
+}
+
+crash_daemon_reference() {
+	crash_daemon_to_a || return 1
+	crash_store_remember
+	crash_repairs_before=$(crash_repairs)
+	crash_to_b
+	crash_daemon_repaired 20 || return 1
+	crash_settle
+	crash_state_b=$crash_now
+	crash_store_remember
 }
 
 crash_finish() {

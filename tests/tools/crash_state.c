@@ -36,6 +36,8 @@
 #define TCX_INGRESS 46 /* enum bpf_attach_type of Linux 6.6 */
 #define TCX_EGRESS  47
 
+#define LINK_TYPE_TCX 11 /* enum bpf_link_type, likewise */
+
 /* Of our metadata (model/meta.h): its header has the length, and one line of an object's differs from run to run. */
 #define META_MAGIC  "BPFSHARE"
 #define META_HEADER 16
@@ -323,10 +325,9 @@ static void show_link(const struct pin *p)
 
 	if (bpf_obj_get_info_by_fd(p->fd, &info, &size) < 0)
 		return;
-	if (info.type == BPF_LINK_TYPE_XDP)
+	/* That of TCX is in the same place; headers before Linux 6.6 do not have it. */
+	if (info.type == BPF_LINK_TYPE_XDP || info.type == LINK_TYPE_TCX)
 		ifindex = info.xdp.ifindex;
-	else if (info.type == 11) /* BPF_LINK_TYPE_TCX */
-		ifindex = info.tcx.ifindex;
 	if (ifindex)
 		if_indextoname(ifindex, name);
 	line("link %s is %s: type %u on %s runs %s", p->path, pinned_name(KIND_LINK, p->id),
@@ -489,19 +490,42 @@ static int show_created(const char *path)
 	return -1;
 }
 
-/* The sum of all that a per-CPU array of one number holds. */
+static bool is_per_cpu(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_PERCPU_ARRAY || type == BPF_MAP_TYPE_PERCPU_HASH ||
+	       type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+/* The sum of the numbers that the values of all entries begin with, on all CPUs. */
 static int count(const char *path, uint64_t *ret)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, read_only, .file_flags = BPF_F_RDONLY);
-	size_t cpus = (size_t)libbpf_num_possible_cpus();
-	uint64_t *values = must(calloc(cpus, sizeof(*values)));
 	int fd = bpf_obj_get_opts(path, &read_only), r;
-	uint32_t key = 0;
+	struct bpf_map_info info = { 0 };
+	uint32_t size = sizeof(info);
+	unsigned char key[64], *values;
+	size_t step, copies;
+	uint64_t number;
 
 	*ret = 0;
-	r = fd < 0 ? -1 : bpf_map_lookup_elem(fd, &key, values);
-	for (size_t i = 0; r == 0 && i < cpus; i++)
-		*ret += values[i];
+	r = fd < 0 ? -1 : bpf_obj_get_info_by_fd(fd, &info, &size);
+	if (r == 0 && (info.key_size > sizeof(key) || info.value_size < sizeof(number)))
+		r = -1, errno = EINVAL;
+	step = (info.value_size + 7u) & ~7u;
+	copies = is_per_cpu(info.type) ? (size_t)libbpf_num_possible_cpus() : 1;
+	values = must(calloc(copies, step + 8));
+	if (r == 0)
+		r = bpf_map_get_next_key(fd, NULL, key);
+	for (; r == 0; r = bpf_map_get_next_key(fd, key, key)) {
+		if (bpf_map_lookup_elem(fd, key, values) < 0)
+			continue; /* it has gone meanwhile */
+		for (size_t i = 0; i < copies; i++) {
+			memcpy(&number, values + i * step, sizeof(number));
+			*ret += number;
+		}
+	}
+	if (r < 0 && errno == ENOENT)
+		r = 0;
 	if (fd >= 0)
 		close(fd);
 	free(values);

@@ -10,7 +10,7 @@ int crashtool_usage(void);
  */
 int crash_state(const char *created_path, const char *base, char **directories);
 
-/* The number that each of these per-CPU arrays holds, one in a line. pins ends with NULL. */
+/* Of each map the sum of the numbers that its values begin with, one in a line. pins ends with NULL. */
 int crash_counts(char **pins);
 
 /* Sends and counts by commands on standard input, until that ends. */
