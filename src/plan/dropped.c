@@ -73,8 +73,8 @@ static bool was_used_by(const struct observed_object *v, const char *map)
 }
 
 /* Without a declaration: what is kept though no file declares it goes by what it was loaded with. */
-static bool is_used_by(struct planner *p, const struct instance *user, const struct instance *owner,
-		       const char *map)
+bool instance_uses(struct planner *p, const struct instance *user, const struct instance *owner,
+		   const char *map)
 {
 	const struct object_decl *decl = user->object->decl;
 
@@ -107,7 +107,7 @@ static const char *who_needs(const struct dropping *d, const char *map)
 			*LIST_ADD(p->a, &who) =
 				arena_printf(p->a, "share %s", p->desired->shares[k].name);
 	for (size_t k = 0; k < p->instances.n; k++)
-		if (is_used_by(p, p->instances.v[k], d->i, map))
+		if (instance_uses(p, p->instances.v[k], d->i, map))
 			*LIST_ADD(p->a, &who) =
 				arena_printf(p->a, "object %s", p->instances.v[k]->name);
 	for (size_t k = 0; k < who.n && k < NAMES_SHOWN; k++)
@@ -136,10 +136,9 @@ static bool is_of_one_version(const struct observed_map *m, bool *ret_told)
 
 static bool is_let_go(const struct object_decl *decl, const char *map)
 {
-	for (size_t k = 0; k < decl->map_count; k++)
-		if (str_eq(decl->maps[k].name, map))
-			return decl->maps[k].on_change == ON_CHANGE_RESET;
-	return false;
+	const struct map_decl *m = object_map_decl(decl, map);
+
+	return m && m->on_change == ON_CHANGE_RESET;
 }
 
 /* word: without one it is not let go. */

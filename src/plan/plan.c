@@ -34,6 +34,8 @@ void draft_need(struct planner *p, struct draft *d, struct draft *needed)
 		if (d->needs.v[i] == needed)
 			return;
 	*LIST_ADD(p->a, &d->needs) = needed;
+	for (size_t i = 0; d->op.kind > OP_OBJECT_LOAD && i < needed->followers.n; i++)
+		draft_need(p, d, needed->followers.v[i]);
 }
 
 static int by_execution(const void *a, const void *b)

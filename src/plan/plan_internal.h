@@ -8,7 +8,8 @@
  *   live.c       what each interface runs now, and whose it is
  *   resolve.c    declarations -> objects, instances, attachments (when.c: `when`)
  *   version.c    which version of each instance will be in force (load.c: the loads; take_over.c: how their
- *                maps come by their contents; dropped.c: those that the new file lacks)
+ *                maps come by their contents; dropped.c: those that the new file lacks; follow.c: who moves
+ *                along to another map)
  *   protocol.c   the same of dispatchers by libxdp's protocol; their pins
  *   chain.c      the slots that each interface should have (order.c: their order)
  *   mechanism.c  by which mechanism (run_priority.c: numbers that libxdp sorts by)
@@ -35,6 +36,8 @@ struct hasher;
 struct draft {
 	struct op op;
 	LIST(struct draft *) needs;
+	/* Of a load: those without which nothing of it may be put in force. */
+	LIST(struct draft *) followers;
 	unsigned int rank; /* within its kind, before the key */
 	bool confirm;      /* takes a detach: only with the operator's word */
 	bool held;         /* guard.c: waits for it */
@@ -112,7 +115,10 @@ struct instance {
 	const struct observed_object *observed;
 	struct draft *load;
 	bool declared;                          /* it is the declared version */
+	bool looked_back;                       /* previous and source are known */
 	const struct observed_object *previous; /* what serves until the declared one is loaded */
+	const char *
+		hold; /* why it stays at that (sentence): others could not move along; NULL: nothing */
 	const struct observed_object *source; /* whose maps a new version takes over, NULL: none */
 	unsigned int rank;                    /* 0: uses nobody's maps, 1: those of rank 0, … */
 	struct condition_status condition;
@@ -472,6 +478,10 @@ struct instance *instance_used(struct planner *p, const struct instance *user,
 
 /* version.c */
 void instances_plan(struct planner *p);
+/* Finds previous and source. */
+void instance_look_back(struct planner *p, struct instance *i);
+/* Whether what is in force after this plan has a map of this name. */
+bool instance_has_map(const struct instance *i, const char *map);
 
 /* take_over.c */
 /* What becomes of the maps when the declared version is loaded beside the one that serves. */
@@ -484,6 +494,8 @@ struct take_over {
 	const char *summary;    /* ends the load's reason: "; keeps m", "" */
 	const char *refusal; /* why there is to be no load (sentence); NULL: nothing forbids it */
 };
+/* What is declared for a map of this name; NULL: nothing. */
+const struct map_decl *object_map_decl(const struct object_decl *o, const char *map);
 struct take_over take_over(struct planner *p, const struct instance *i, const char *version,
 			   const char *declaration);
 /* What take_over() would make of the maps of i->previous is what v has: v goes on where that one is. */
@@ -506,6 +518,23 @@ struct dropped maps_dropped(struct planner *p, const struct instance *i,
 			    const struct observed_object *from);
 /* For the metadata of a new version: which files it, and what it follows, came after. */
 const char *file_ancestors(struct planner *p, const struct instance *i);
+
+/* Whether the user has this map of the owner's: as declared, else as it was loaded. */
+bool instance_uses(struct planner *p, const struct instance *user, const struct instance *owner,
+		   const char *map);
+
+/* follow.c */
+/* Sets instance.hold where the decisions do not go together; true: then all are to be made once more. */
+bool follow_hold(struct planner *p);
+/* user->load becomes a follower of the loads of those whose maps it moves along with. */
+void follow_owners(struct planner *p, const struct instance *user);
+/* v, if it is not what serves, has maps that all users of those have already. */
+bool follow_is_done(struct planner *p, const struct instance *owner,
+		    const struct observed_object *v);
+/* What serves of some other object was loaded with a map of this version. */
+bool maps_are_served(struct planner *p, const struct observed_object *v);
+/* Completes the condition of what stays in force with a map that its owner has replaced. */
+void follow_tell(struct planner *p, struct instance *user);
 
 /* load.c */
 /* The freplace form of a function of this version; drafts are one per version. */

@@ -54,7 +54,7 @@ struct pair {
 	struct meta_map meta;
 };
 
-static const struct map_decl *find_decl(const struct object_decl *o, const char *map)
+const struct map_decl *object_map_decl(const struct object_decl *o, const char *map)
 {
 	for (size_t i = 0; i < o->map_count; i++)
 		if (str_eq(o->maps[i].name, map))
@@ -410,7 +410,7 @@ static void add_action(struct taking *t, const struct pair *m)
 
 static void take_map(struct taking *t, const struct elf_map *map, struct meta_map *ret)
 {
-	const struct map_decl *decl = find_decl(t->decl, map->name);
+	const struct map_decl *decl = object_map_decl(t->decl, map->name);
 	struct pair m = { .map = map, .decl = decl, .policy = map_policy(map) };
 
 	m.on_change = decl ? decl->on_change : ON_CHANGE_KEEP;

@@ -23,9 +23,8 @@ static bool version_is_live(const struct planner *p, const struct observed_objec
 	return false;
 }
 
-/* What serves now: first of all what runs, then what is whole, then the newest. */
-static const struct observed_object *find_previous(const struct planner *p,
-						   const struct instance *i)
+/* What serves now: first of all what runs, then what is whole, then what serves others, then the newest. */
+static const struct observed_object *find_previous(struct planner *p, const struct instance *i)
 {
 	const struct observed_object *best = NULL;
 	int best_rank = 0;
@@ -33,10 +32,11 @@ static const struct observed_object *find_previous(const struct planner *p,
 	for (size_t k = 0; k < i->version_count; k++) {
 		const struct observed_object *v = &i->versions[k];
 		bool live = version_is_live(p, v);
-		int rank = 2 * live + v->complete;
+		int rank = 4 * live + 2 * v->complete;
 
 		if (v->newer || (!v->complete && !live))
 			continue;
+		rank += i->version_count > 1 && maps_are_served(p, v);
 		if (!best || rank > best_rank ||
 		    (rank == best_rank && v->meta.loaded_ns > best->meta.loaded_ns)) {
 			best = v;
@@ -59,6 +59,15 @@ static const struct observed_object *find_source(const struct instance *i)
 			best = v;
 	}
 	return best;
+}
+
+void instance_look_back(struct planner *p, struct instance *i)
+{
+	if (i->looked_back)
+		return;
+	i->looked_back = true; /* before all: a user may ask for its owner in turn */
+	i->previous = find_previous(p, i);
+	i->source = find_source(i);
 }
 
 static void keep_previous(struct planner *p, struct instance *i, const struct condition_status *why)
@@ -91,11 +100,11 @@ static void resolve_frozen(struct planner *p, struct instance *i)
 
 static void instance_resolve(struct planner *p, struct instance *i);
 
-static bool owner_has_map(const struct instance *owner, const char *map)
+bool instance_has_map(const struct instance *i, const char *map)
 {
-	if (owner->load)
-		return elf_find_map(owner->object->decl->source->elf, map);
-	return observed_object_map(owner->observed, map);
+	if (i->load)
+		return elf_find_map(i->object->decl->source->elf, map);
+	return observed_object_map(i->observed, map);
 }
 
 /* False with a condition when the map cannot be had now. */
@@ -124,7 +133,7 @@ static bool owner_resolve(struct planner *p, struct instance *i, const struct ma
 			      arena_printf(p->a, "%s, but that object is not loaded", what));
 		return false;
 	}
-	if (!owner_has_map(owner, m->use_map)) {
+	if (!instance_has_map(owner, m->use_map)) {
 		condition_set(ret, STATE_FAILED, REASON_NO_SUCH_MAP,
 			      arena_printf(p->a,
 					   "%s, but version %s of that object has no such map",
@@ -168,14 +177,21 @@ static bool uses_current_maps(struct planner *p, const struct instance *i,
 
 /* --- the declared version ------------------------------------------------------ */
 
+/* *ret_alone: there is one, but those who use its maps were not loaded with it. */
 static const struct observed_object *find_declared(struct planner *p, const struct instance *i,
-						   const char *declaration)
+						   const char *declaration, bool *ret_alone)
 {
-	for (size_t k = 0; k < i->version_count; k++)
-		if (i->versions[k].complete && declaration_is(p, i, &i->versions[k], declaration) &&
-		    uses_current_maps(p, i, &i->versions[k]) &&
-		    take_over_is_done(p, i, &i->versions[k], declaration))
-			return &i->versions[k];
+	*ret_alone = false;
+	for (size_t k = 0; k < i->version_count; k++) {
+		const struct observed_object *v = &i->versions[k];
+
+		if (!v->complete || !declaration_is(p, i, v, declaration) ||
+		    !uses_current_maps(p, i, v) || !take_over_is_done(p, i, v, declaration))
+			continue;
+		if (follow_is_done(p, i, v))
+			return v;
+		*ret_alone = true;
+	}
 	return NULL;
 }
 
@@ -228,6 +244,7 @@ static void resolve_load(struct planner *p, struct instance *i, const char *decl
 	}
 	i->load = load_draft(p, i, declaration, &maps);
 	i->version = version;
+	follow_owners(p, i);
 	i->declared = true;
 	condition_set(&i->condition, STATE_PENDING, REASON_PLANNED,
 		      arena_printf(p->a, "to be loaded: %s", i->load->op.reason));
@@ -257,13 +274,26 @@ static void resolve_active(struct planner *p, struct instance *i)
 {
 	struct condition_status why;
 	const char *declaration;
+	bool alone;
 
 	if (declaration_is_faulty(p, i, &why)) {
 		keep_previous(p, i, &why);
 		return;
 	}
+	if (i->hold) {
+		condition_set(&why, STATE_FAILED, REASON_MAP_CHANGED, i->hold);
+		keep_previous(p, i, &why);
+		return;
+	}
 	declaration = declaration_hash(p, i);
-	i->observed = find_declared(p, i, declaration);
+	i->observed = find_declared(p, i, declaration, &alone);
+	/* Under the same name it is the same attempt, whose failures are known: so it goes first. */
+	if (!i->observed && alone) {
+		condition_set(&why, STATE_PENDING, REASON_PLANNED,
+			      "to be loaded anew, together with those who use its maps");
+		keep_previous(p, i, &why);
+		return;
+	}
 	if (!i->observed) {
 		resolve_load(p, i, declaration);
 		return;
@@ -284,15 +314,40 @@ static void instance_resolve(struct planner *p, struct instance *i)
 	i->progress = RESOLVED;
 }
 
-void instances_plan(struct planner *p)
+/* As they were before any was resolved, but for what has been learnt. */
+static void instances_reset(struct planner *p)
 {
-	/* What serves now first: whether a map may change depends on its users as well. */
 	for (size_t i = 0; i < p->instances.n; i++) {
 		struct instance *at = p->instances.v[i];
 
-		at->previous = find_previous(p, at);
-		at->source = find_source(at);
+		at->progress = UNRESOLVED;
+		at->version = at->log = NULL;
+		at->observed = NULL;
+		at->load = NULL;
+		at->declared = false;
+		at->rank = 0;
+		at->condition = (struct condition_status){ 0 };
 	}
+	p->drafts.n = 0; /* nothing else is drafted yet */
+	p->bpffs = p->directory = NULL;
+}
+
+static void instances_resolve(struct planner *p)
+{
 	for (size_t i = 0; i < p->instances.n; i++)
 		instance_resolve(p, p->instances.v[i]);
+}
+
+void instances_plan(struct planner *p)
+{
+	/* What serves now first: whether a map may change depends on its users as well. */
+	for (size_t i = 0; i < p->instances.n; i++)
+		instance_look_back(p, p->instances.v[i]);
+	instances_resolve(p);
+	while (follow_hold(p)) {
+		instances_reset(p);
+		instances_resolve(p);
+	}
+	for (size_t i = 0; i < p->instances.n; i++)
+		follow_tell(p, p->instances.v[i]);
 }
