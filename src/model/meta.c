@@ -23,7 +23,7 @@
 
 #define HEADER_SIZE 16
 
-#define FIELDS_MAX 8 /* of one line */
+#define FIELDS_MAX 9 /* of one line */
 
 /* Of a member's eighth field. */
 #define MEMBER_FRAGS  1u
@@ -111,13 +111,17 @@ const void *meta_object_encode(struct arena *a, const struct meta_object *m, siz
 	for (size_t i = 0; i < m->map_count; i++) {
 		const struct meta_map *map = &m->maps[i];
 		char max_entries[16], flags[16];
-		const char *const fields[] = { map->name, map->btf_hash, map->use,    map->born,
-					       map->from, map->values,   max_entries, flags };
+		const char *const fields[] = { map->name,   map->btf_hash, map->use,
+					       map->born,   map->from,     map->values,
+					       max_entries, flags,         map->variables };
 
 		(void)snprintf(max_entries, sizeof(max_entries), "%u", map->max_entries);
 		(void)snprintf(flags, sizeof(flags), "%u", map->flags);
 
-		add_line(&b, "map", fields, map->known ? ARRAY_SIZE(fields) : 6);
+		add_line(&b, "map", fields,
+			 !map->known    ? 6 :
+			 map->variables ? ARRAY_SIZE(fields) :
+					  ARRAY_SIZE(fields) - 1);
 	}
 	return finish(a, &b, ret_size);
 }
@@ -331,6 +335,7 @@ static bool read_object_map(struct arena *a, const struct line *l, struct object
 	map->from = *l->fields[4] ? l->fields[4] : NULL;
 	map->values = l->fields[5];
 	map->known = l->n >= 8;
+	map->variables = l->n >= 9 ? l->fields[8] : NULL;
 	return !map->known || (num_parse_u32(l->fields[6], UINT32_MAX, &map->max_entries) == 0 &&
 			       num_parse_u32(l->fields[7], UINT32_MAX, &map->flags) == 0);
 }

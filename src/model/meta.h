@@ -24,7 +24,9 @@ struct meta_map {
 	const char *from; /* the version whose entries were copied into it; NULL: none */
 	const char *
 		values; /* of a data section: what the declaration sets there, as plan writes it; "" */
-	bool known;     /* the two below are: older metadata lacks them */
+	/* Names of a data section's variables, sorted, by spaces. NULL: not known, or too many. */
+	const char *variables;
+	bool known;           /* the two below are: older metadata lacks them */
 	uint32_t max_entries; /* as it was asked for: the kernel rounds some types */
 	uint32_t flags;       /* likewise: the kernel adds some */
 };

@@ -16,9 +16,10 @@
 #include "model/map_policy.h"
 #include "plan/plan_internal.h"
 
-#define DIGEST_SHOWN 16
-#define VALUES_MOST  8192 /* bytes of metadata for the values of one section */
-#define NAMES_SHOWN  8    /* of each kind, in the reason of a load */
+#define DIGEST_SHOWN   16
+#define VALUES_MOST    8192 /* bytes of metadata for the values of one section */
+#define VARIABLES_MOST 8192 /* likewise for the names of all variables of an object */
+#define NAMES_SHOWN    8    /* of each kind, in the reason of a load */
 
 /* The largest page of any machine: a ring buffer of the same declared size may have grown to it. */
 #define PAGE_MOST 65536
@@ -35,6 +36,7 @@ struct taking {
 	bool same; /* of the very same declaration: no new version, but a repair */
 	const char *version;
 	LIST(struct op_map) maps;
+	size_t variables; /* bytes of their names so far */
 	struct strbuf refused, actions;
 	bool grow_helps, reset_helps;
 	struct dropped lacking; /* of what the version before has and the file has not */
@@ -123,6 +125,58 @@ static const char *section_values(struct planner *p, const struct object_decl *d
 		return arena_strdup(p->a, hex);
 	}
 	return arena_strdup(p->a, strbuf_get(&b));
+}
+
+/* What tells the next version which variables there were; NULL: none, or too many to keep. */
+static const char *section_variables(struct taking *t, const char *section)
+{
+	const struct elf_object *elf = t->decl->source->elf;
+	struct arena *a = t->p->a;
+	cleanup(strbuf_done) struct strbuf b = { 0 };
+	struct name_list names = { 0 };
+
+	for (size_t i = 0; i < elf->variable_count; i++)
+		if (str_eq(elf->variables[i].section, section))
+			*LIST_ADD(a, &names.list) = elf->variables[i].name;
+	if (names.list.n)
+		qsort(names.list.v, names.list.n, sizeof(*names.list.v), by_text);
+	for (size_t i = 0; i < names.list.n; i++)
+		strbuf_addf(&b, "%s%s", i ? " " : "", names.list.v[i]);
+	if (!b.len || b.len > VARIABLES_MOST - t->variables)
+		return NULL;
+	t->variables += b.len;
+	return arena_strdup(a, strbuf_get(&b));
+}
+
+static bool has_variable(const struct elf_object *elf, const char *section, const char *name)
+{
+	for (size_t i = 0; i < elf->variable_count; i++)
+		if (str_eq(elf->variables[i].section, section) &&
+		    str_eq(elf->variables[i].name, name))
+			return true;
+	return false;
+}
+
+/* "variables x, y of .data" that are not carried over, since the new file has none of the name; NULL: none. */
+static const char *lost_variables(struct planner *p, const struct elf_object *elf,
+				  const struct meta_map *old)
+{
+	const char *text = NULL, *name;
+	size_t lost = 0;
+
+	for (const char *s = old->variables; s && *s; s += strcspn(s, " "), s += *s == ' ') {
+		name = arena_strndup(p->a, s, strcspn(s, " "));
+		if (has_variable(elf, old->name, name))
+			continue;
+		if (lost < NAMES_SHOWN)
+			text = lost ? arena_printf(p->a, "%s, %s", text, name) : name;
+		lost++;
+	}
+	if (lost > NAMES_SHOWN)
+		text = arena_printf(p->a, "%s and %zu more", text, lost - NAMES_SHOWN);
+	return text ? arena_printf(p->a, "variable%s %s of %s", lost > 1 ? "s" : "", text,
+				   old->name) :
+		      NULL;
 }
 
 /* Whether a word of such a list begins like this, which is everything up to the colon. */
@@ -306,9 +360,15 @@ static void decide_section(struct taking *t, struct pair *m)
 		       alike ? "other values are declared for its variables" :
 			       "its variables are others");
 	} else {
+		const char *lost = m->old_meta ?
+					   lost_variables(t->p, t->decl->source->elf, m->old_meta) :
+					   NULL;
+
 		take(t, m, MAP_CARRY);
 		if (m->old_meta)
 			find_fresh(t->p, m);
+		if (lost)
+			note(t, &t->dropped, lost);
 		note(t, &t->carried, m->map->name);
 	}
 }
@@ -423,6 +483,8 @@ static void take_map(struct taking *t, const struct elf_map *map, struct meta_ma
 		.values = m.policy.keeping == MAP_BY_VARIABLE ?
 				  section_values(t->p, t->decl, map->name) :
 				  "",
+		.variables = m.policy.keeping == MAP_BY_VARIABLE ? section_variables(t, map->name) :
+								   NULL,
 		.known = true,
 		.max_entries = m.entries,
 		.flags = map->flags,

@@ -219,6 +219,7 @@ struct meta_object fake_copy_meta(struct arena *a, const struct meta_object *m)
 			.born = arena_strdup(a, m->maps[i].born),
 			.from = arena_strdup(a, m->maps[i].from),
 			.values = arena_strdup(a, m->maps[i].values),
+			.variables = arena_strdup(a, m->maps[i].variables),
 			.known = m->maps[i].known,
 			.max_entries = m->maps[i].max_entries,
 			.flags = m->maps[i].flags,

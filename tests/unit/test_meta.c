@@ -30,6 +30,7 @@ static struct meta_map maps[] = {
 	  .born = "00aa",
 	  .from = "00bb",
 	  .values = "ffee",
+	  .variables = "count limit",
 	  .known = true,
 	  .max_entries = UINT32_MAX,
 	  .flags = 1 },
@@ -93,6 +94,7 @@ static void same_object(const struct meta_object *x, const struct meta_object *y
 				    x->maps[i].born ? x->maps[i].born : x->version);
 		assert_true(str_eq(x->maps[i].from, y->maps[i].from));
 		assert_string_equal(y->maps[i].values, x->maps[i].values ? x->maps[i].values : "");
+		assert_true(str_eq(x->maps[i].variables, y->maps[i].variables));
 		assert_int_equal(x->maps[i].known, y->maps[i].known);
 		assert_int_equal(x->maps[i].max_entries, y->maps[i].max_entries);
 		assert_int_equal(x->maps[i].flags, y->maps[i].flags);
