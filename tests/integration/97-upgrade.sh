@@ -107,6 +107,7 @@ matches "the events say what became of the maps" 'keeps .*flows.*carries the var
 cat "$builddir/bpf/test_upgrade_1.bpf.o" >"$conf/up.bpf.o"
 check "the old file again, written over in place" converge
 send p0 5
+matches "and what has no place in it is named" 'drops variable bytes of \.bss' "$(ctl events 2>&1)"
 equal "goes on as well" "45 45 35 10" "$(packets) $(all_counts) $(by_build | cut -d' ' -f1,2)"
 
 # --- grown --------------------------------------------------------------------------------
