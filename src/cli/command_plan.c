@@ -40,6 +40,8 @@ static int observe(struct session *s, const struct generation *g, struct error *
 
 	if (g)
 		plan_observe_request(s->arena, &g->desired, &g->settings, s->cli->run_dir, &want);
+	if (s->waiting)
+		plan_observe_waiting(s->arena, waiting_list(s->waiting), &want);
 	s->observed = (struct observed){ 0 };
 	return kern_linux_ops.observe(s->kernel, s->arena, &want, &s->observed, e);
 }
@@ -75,6 +77,7 @@ static int make_plan(struct session *s, struct error *e)
 	struct node node;
 	int r = kern_linux_new(&o, &s->kernel, e);
 
+	s->waiting = waiting_new(arena_printf(s->arena, "%s/" WAITING_FILE, s->cli->run_dir));
 	if (r == 0)
 		r = observe(s, NULL, e);
 	if (r == 0)
@@ -87,8 +90,7 @@ static int make_plan(struct session *s, struct error *e)
 	in.desired = &s->generation->desired;
 	in.settings = &s->generation->settings;
 	in.node = &node;
-	s->waiting = waiting_new(arena_printf(s->arena, "%s/" WAITING_FILE, s->cli->run_dir));
-	in.waiting = waiting_list(s->waiting);
+	in.waiting = *waiting_list(s->waiting);
 	s->plan = plan_build(s->arena, &in);
 	return 0;
 }

@@ -256,7 +256,7 @@ static bool stays_undeclared(const struct planner *p, const struct live_member *
 {
 	const struct instance *i = m->id ? lookup_instance(p, m->instance) : NULL;
 
-	return m->id && (p->keep_removed || (i && i->frozen));
+	return m->id && (p->held || (i && i->frozen));
 }
 
 /* Declared attachments, then what stays although nobody declares it here, then what is others'. */
@@ -264,7 +264,8 @@ static size_t gather(struct planner *p, struct chain *c)
 {
 	size_t n = 0;
 
-	c->slots = arena_calloc(p->a, c->attachments.n + c->live.member_count, sizeof(*c->slots));
+	c->slots = arena_calloc(p->a, c->attachments.n + c->live.member_count + held_count_at(p, c),
+				sizeof(*c->slots));
 	for (size_t i = 0; i < c->attachments.n; i++) {
 		struct attachment *at = c->attachments.v[i];
 
@@ -293,6 +294,7 @@ static size_t gather(struct planner *p, struct chain *c)
 		if (!declared && stays_undeclared(p, m))
 			c->slots[n++] = slot_kept(p, c, m);
 	}
+	n = held_add_slots(p, c, c->slots, n);
 	for (size_t i = 0; i < c->live.member_count; i++)
 		if (c->live.members[i].foreign_id)
 			c->slots[n++] = foreign_slot(&c->live.members[i]);
@@ -336,8 +338,10 @@ static bool order_members(struct planner *p, struct chain *c, size_t n)
 static void leave_out(struct planner *p, struct slot *s)
 {
 	struct attachment *at = s->attachment;
-	const struct instance *i = at->instance;
+	const struct instance *i = at ? at->instance : NULL;
 
+	if (!at) /* what waits for its removal, and cannot be put back here */
+		return;
 	at->slot = NULL;
 	if (at->settled)
 		return;
@@ -561,7 +565,8 @@ void chains_want(struct planner *p)
 	for (size_t i = 0; i < p->observed->interface_count; i++) {
 		struct chain *c = &p->chains[i];
 
-		if (!c->attachments.n && !live_is_ours(&c->live) && c->live.kind != LIVE_LOST)
+		if (!c->attachments.n && !live_is_ours(&c->live) && c->live.kind != LIVE_LOST &&
+		    !held_wants(p, c))
 			continue;
 		c->settings = interface_settings(p, i);
 		chain_decide(p, c);

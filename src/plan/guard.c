@@ -35,28 +35,6 @@ static void count_attachments(const struct planner *p, struct count *n)
 	}
 }
 
-/*
- * Which programs go: one operation for a chain can take away this member or that. What is added there is
- * no part of what the operator confirms.
- */
-static void hash_leaving(const struct planner *p, struct hasher *h)
-{
-	for (size_t i = 0; i < p->observed->interface_count; i++) {
-		const struct chain *c = &p->chains[i];
-
-		for (size_t k = 0; live_is_ours(&c->live) && k < c->live.member_count; k++) {
-			const struct live_member *m = &c->live.members[k];
-
-			if (m->foreign || !m->id || !c->root || chain_keeps(c, m))
-				continue;
-			hasher_add_field(h, interface_label(p, c->interface));
-			hasher_add_field(h, m->instance);
-			hasher_add_field(h, m->program);
-		}
-	}
-	tc_hash_leaving(p, h);
-}
-
 /* Instances in the kernel, and mounts of ours. */
 static void count_others(const struct planner *p, struct count *n)
 {
@@ -91,9 +69,9 @@ const char *plan_removal_id(struct arena *a, const struct op *op)
 }
 
 /* It was more than the guard allows once, and nobody has said yet that it is meant. */
-static bool waits_already(const struct planner *p)
+static bool waits_already(struct planner *p, const struct waiting_removals *leaving)
 {
-	const struct string_list *waiting = &p->in->waiting;
+	const struct string_list *waiting = &p->in->waiting.ids;
 
 	for (size_t i = 0; waiting->n && i < p->drafts.n; i++) {
 		const struct op *op = &p->drafts.v[i]->op;
@@ -103,17 +81,17 @@ static bool waits_already(const struct planner *p)
 			if (str_eq(id, waiting->v[k]))
 				return true;
 	}
-	return false;
+	return held_is_at_hand(p, leaving);
 }
 
-bool guard_trips(const struct planner *p)
+bool guard_trips(struct planner *p, const struct waiting_removals *leaving)
 {
 	const struct settings *s = p->in->settings;
 	struct count n = { 0 };
 
 	if (p->in->purge)
 		return false;
-	if (waits_already(p))
+	if (waits_already(p, leaving))
 		return true;
 	count_attachments(p, &n);
 	tc_count(p, &n.total, &n.removed);
@@ -153,7 +131,50 @@ static void hold_unused_preparations(struct planner *p)
 	}
 }
 
-size_t guard_hold(struct planner *p, bool removals, char ret_token[65])
+static void hash_members(const struct waiting_removals *leaving, struct hasher *h)
+{
+	for (size_t i = 0; i < leaving->member_count; i++) {
+		const struct waiting_member *m = &leaving->members[i];
+
+		hasher_add_field(h, m->netns);
+		hasher_add_field(h, m->interface);
+		hasher_add_field(h, m->hook == HOOK_TC ? tc_direction_names[m->direction] : "xdp");
+		hasher_add_field(h, m->instance);
+		hasher_add_field(h, m->program);
+	}
+}
+
+/*
+ * What goes, by name: one operation for a chain can take away this member or that, and what is added there is no
+ * part of what the operator confirms; nor is how things stand meanwhile, while somebody else took some of it away.
+ */
+static void hash_leaving(const struct planner *p, const struct waiting_removals *leaving,
+			 struct hasher *h)
+{
+	const char *last = NULL;
+
+	for (size_t i = 0; i < p->drafts.n; i++) {
+		const struct op *op = &p->drafts.v[i]->op;
+
+		if (op->kind != OP_OBJECT_REMOVE || !op->removes ||
+		    str_eq(last, op->object.instance))
+			continue;
+		last = op->object.instance;
+		hasher_add_field(h, op->key);
+	}
+	hash_members(leaving, h);
+	for (size_t i = 0; i < leaving->share_count; i++) {
+		hasher_add_field(h, leaving->shares[i].share);
+		hasher_add_field(h, leaving->shares[i].path);
+	}
+	for (size_t i = 0; i < p->observed->interface_count; i++)
+		if (p->chains[i].live.kind == LIVE_LOST && p->chains[i].root &&
+		    p->chains[i].want == WANT_CLEAR)
+			hasher_add_field(h, p->chains[i].root->op.key);
+	tc_hash_unknown(p, h);
+}
+
+size_t guard_hold(struct planner *p, const struct waiting_removals *leaving, char ret_token[65])
 {
 	struct hasher *h;
 	size_t n = 0;
@@ -161,7 +182,7 @@ size_t guard_hold(struct planner *p, bool removals, char ret_token[65])
 	for (size_t i = 0; i < p->drafts.n; i++) {
 		struct draft *d = p->drafts.v[i];
 
-		d->held = d->confirm || (removals && d->op.removes);
+		d->held = d->confirm || (leaving && d->op.removes);
 		n += d->held;
 	}
 	ret_token[0] = '\0';
@@ -174,15 +195,15 @@ size_t guard_hold(struct planner *p, bool removals, char ret_token[65])
 	for (size_t i = 0; i < p->drafts.n; i++) {
 		const struct op *op = &p->drafts.v[i]->op;
 
-		if (!p->drafts.v[i]->held)
+		n += p->drafts.v[i]->held;
+		if (!p->drafts.v[i]->confirm)
 			continue;
-		n++;
 		hasher_add_field(h, op_kind_names[op->kind]);
 		hasher_add_field(h, op->key);
-		/* That of a chain says what is added as well; what goes follows below. */
-		hasher_add_field(h, p->drafts.v[i]->confirm ? op->reason : "");
+		hasher_add_field(h, op->reason);
 	}
-	hash_leaving(p, h);
+	if (leaving)
+		hash_leaving(p, leaving, h);
 	hasher_finish(h, ret_token);
 	return n;
 }

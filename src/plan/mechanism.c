@@ -456,7 +456,7 @@ static void settle_tailcall(struct planner *p, struct chain *c)
 
 void mechanism_settle(struct planner *p, struct chain *c, bool libxdp)
 {
-	bool lost = c->live.kind == LIVE_LOST && !p->keep_removed;
+	bool lost = c->live.kind == LIVE_LOST && !p->held;
 
 	if (!c->slot_count)
 		c->want = live_is_ours(&c->live) || lost ? WANT_CLEAR : WANT_AS_IS;

@@ -46,12 +46,30 @@ static size_t find_predecessor(const struct slot *slots, size_t n, const struct 
 	return best;
 }
 
+/* Where a held member ran before it or that one was taken away; n: both run, or that one is not here. */
+static size_t find_former_predecessor(const struct slot *slots, size_t n, const struct slot *of)
+{
+	for (size_t i = 0; of->behind && i < n; i++) {
+		size_t length = strlen(slots[i].instance);
+
+		if ((of->live && slots[i].live) || strncmp(of->behind, slots[i].instance, length) ||
+		    of->behind[length] != '/' || !str_eq(of->behind + length + 1, slots[i].program))
+			continue;
+		return i;
+	}
+	return n;
+}
+
 /* A member whose priority nothing tells stays behind what it runs behind, and as close as can be. */
 static void keep_places(struct graph *g, const struct slot *slots, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		size_t k = slots[i].unranked ? find_predecessor(slots, n, &slots[i]) : n;
+		size_t k = n;
 
+		if (slots[i].unranked)
+			k = find_former_predecessor(slots, n, &slots[i]);
+		if (slots[i].unranked && k == n)
+			k = find_predecessor(slots, n, &slots[i]);
 		if (k < n && !(g->after[k] & bit(i)))
 			g->after[i] |= bit(k);
 	}

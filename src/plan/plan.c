@@ -85,8 +85,14 @@ static void adopt_layout(struct planner *p)
 		(void)base_prepare(p);
 }
 
-struct planner *planner_run(struct arena *a, const struct plan_input *in, bool keep_removed,
-			    bool granted)
+void drafts_sort(struct planner *p)
+{
+	if (p->drafts.n)
+		qsort(p->drafts.v, p->drafts.n, sizeof(*p->drafts.v), by_execution);
+}
+
+struct planner *planner_run(struct arena *a, const struct plan_input *in,
+			    const struct waiting_removals *held, bool granted)
 {
 	static const struct desired nothing;
 	struct planner *p = arena_new_of(a, struct planner);
@@ -95,7 +101,7 @@ struct planner *planner_run(struct arena *a, const struct plan_input *in, bool k
 	p->in = in;
 	p->desired = in->purge ? &nothing : in->desired;
 	p->observed = in->observed;
-	p->keep_removed = keep_removed;
+	p->held = held;
 	p->granted = granted;
 	p->newer = newer_layout(p);
 	lookup_build(p);
@@ -117,8 +123,7 @@ struct planner *planner_run(struct arena *a, const struct plan_input *in, bool k
 	netns_records_plan(p);
 	pins_restore(p);
 	adopt_layout(p);
-	if (p->drafts.n)
-		qsort(p->drafts.v, p->drafts.n, sizeof(*p->drafts.v), by_execution);
+	drafts_sort(p);
 	return p;
 }
 
@@ -147,26 +152,37 @@ static struct op *take_ops(struct planner *p, bool held, size_t *ret_count)
 /*
  * Three ways to compare, of which mostly the first is all: everything as declared; the
  * same with detaches, once the operator confirmed what the first way would hold; and, while a mass
- * removal waits for that, with everything kept that it would remove, so that all other changes go on.
+ * removal waits for that, with everything kept (and put back, should somebody else have taken it away) that it would
+ * remove, so that all other changes go on.
  */
 struct plan *plan_build(struct arena *a, const struct plan_input *in)
 {
 	struct plan *plan = arena_new_of(a, struct plan);
-	struct planner *p = planner_run(a, in, false, false);
-	bool trips = guard_trips(p);
+	struct planner *p = planner_run(a, in, NULL, false);
+	const struct waiting_removals none = { 0 };
+	struct waiting_removals leaving;
 	char ignored[65];
+	bool trips;
 
-	if (guard_hold(p, trips, plan->held_token)) {
+	held_collect(p, &leaving);
+	trips = guard_trips(p, &leaving);
+	if (trips) {
+		held_show(p, &leaving);
+		drafts_sort(p);
+	}
+	if (guard_hold(p, trips ? &leaving : NULL, plan->held_token)) {
 		if (str_eq(in->confirmed, plan->held_token)) {
-			p = planner_run(a, in, false, true);
+			p = planner_run(a, in, NULL, true);
 			plan->held_token[0] = '\0';
 			plan->confirmed = true;
 		} else {
 			plan->held = take_ops(p, true, &plan->held_count);
+			plan->waiting = trips ? leaving : none;
+			held_name(p, plan->held, plan->held_count, &plan->waiting);
 			if (trips) {
-				/* What nobody can keep declared, as an emptied slot, waits as it is. */
-				p = planner_run(a, in, true, false);
-				guard_hold(p, true, ignored);
+				/* What nobody can keep declared waits as it is. */
+				p = planner_run(a, in, &leaving, false);
+				guard_hold(p, &leaving, ignored);
 			}
 		}
 	}
@@ -261,4 +277,17 @@ void plan_observe_request(struct arena *a, const struct desired *d, const struct
 		ret->drivers |= asks_for_driver(&d->sets[i]);
 	ret->tc = plan_wants_tc(d);
 	add_netns(a, d, &ret->netns);
+}
+
+void plan_observe_waiting(struct arena *a, const struct waiting_removals *w,
+			  struct observe_request *ret)
+{
+	size_t paths = ret->paths.n, netns = ret->netns.n;
+
+	for (size_t i = 0; i < w->share_count; i++)
+		add_once(a, &ret->paths, &paths, w->shares[i].path);
+	for (size_t i = 0; i < w->member_count; i++)
+		if (w->members[i].netns)
+			add_once(a, &ret->netns, &netns, w->members[i].netns);
+	ret->tc |= held_wants_tc(w);
 }

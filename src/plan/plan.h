@@ -34,6 +34,42 @@ struct node { /* the machine, for `when` */
 	struct kernel_version kernel;
 };
 
+/*
+ * What waits for the operator's word, as data: part of what is wanted until then, so that it can be put back where
+ * it was. Sorted by where it is and what it is.
+ */
+struct waiting_member { /* a program at a place where no declaration has it any more */
+	enum hook hook;
+	enum tc_direction direction; /* of HOOK_TC */
+	const char *netns;           /* NULL: the daemon's own */
+	const char *interface;
+	uint32_t ifindex;
+	const char *instance, *program, *version;
+	const char *behind; /* "INSTANCE/PROGRAM" that it ran right behind; NULL: it was the first */
+	uint32_t priority, proceed_on;
+	bool required;
+	bool ranked; /* priority is known */
+};
+
+struct waiting_pin {
+	const char *alias, *instance, *map;
+	enum access access;
+};
+
+struct waiting_share { /* one mount */
+	const char *share, *path;
+	uint32_t gid, mode;
+	struct waiting_pin *pins;
+	size_t pin_count;
+};
+
+struct waiting_removals {
+	struct string_list ids; /* of operations (plan_removal_id) */
+	struct waiting_member *members;
+	struct waiting_share *shares;
+	size_t member_count, share_count;
+};
+
 struct plan_input {
 	const struct desired *desired;
 	const struct observed *observed;
@@ -43,8 +79,8 @@ struct plan_input {
 	size_t failure_count;
 	const char *run_dir;   /* default place of shares */
 	const char *confirmed; /* plan.held_token that the operator confirmed, or NULL */
-	/* Removals that were held before (plan_removal_id): as long as one is wanted, all removals are. */
-	struct string_list waiting;
+	/* plan.waiting of the plan before: as long as one of it is still to go, all removals wait. */
+	struct waiting_removals waiting;
 	bool suspended; /* observe and report, change nothing */
 	bool purge;     /* remove all that is ours: desired is taken as empty, the guard is off */
 };
@@ -54,7 +90,8 @@ struct plan {
 	size_t op_count;
 	struct op *held; /* what would be done but waits for confirmation */
 	size_t held_count;
-	char held_token[65]; /* names this very set of held operations; "" when nothing is held */
+	char held_token[65];             /* names what they take away; "" when nothing is held */
+	struct waiting_removals waiting; /* the removals among them; for the next plan's input */
 	const char *
 		newer; /* why nothing is done at all: a newer bpfshare made what is there; or NULL */
 	bool confirmed; /* in.confirmed named what would be held, so it is among ops */
@@ -68,6 +105,12 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in);
 /* Names what an operation takes away, whatever else it does by then. From a. */
 const char *plan_removal_id(struct arena *a, const struct op *op);
 
+/* A copy that needs nothing of the original. */
+struct waiting_removals waiting_removals_copy(struct arena *a, const struct waiting_removals *w);
+
 /* Fills in what an observation has to look at for these declarations. */
 void plan_observe_request(struct arena *a, const struct desired *d, const struct settings *s,
 			  const char *run_dir, struct observe_request *ret);
+/* The same for what waits; after the former. */
+void plan_observe_waiting(struct arena *a, const struct waiting_removals *w,
+			  struct observe_request *ret);

@@ -20,7 +20,7 @@
  *   share.c      shares -> mounts and pins (share_pins.c: which maps, for whom)
  *   remove.c     what nothing needs any more (netns.c: of records of namespaces)
  *   recover.c    pins that were lost and are made again
- *   guard.c      what waits for the operator's word
+ *   guard.c      what waits for the operator's word (held.c: and is part of what is wanted until then)
  *   status.c     the status of everything (status_chain.c: of the chains)
  *
  * Everything comes from the planner's arena and never moves.
@@ -161,6 +161,8 @@ struct slot {
 	uint32_t proceed_on;
 	bool required, frags;
 	bool unranked; /* of no known priority: it stays behind what runs ahead of it */
+	const char *
+		behind; /* what it ran right behind when it was held, "INSTANCE/PROGRAM"; or NULL */
 	enum on_missing on_missing;
 	struct attachment *attachment; /* NULL: no file declares it */
 	const struct live_member *live;
@@ -346,7 +348,8 @@ struct planner {
 	const struct plan_input *in;
 	const struct desired *desired;
 	const struct observed *observed;
-	bool keep_removed; /* leave what is no longer declared (guard) */
+	/* Leave what is no longer declared (guard), and put it back where it is gone; NULL: let it go. */
+	const struct waiting_removals *held;
 	bool granted;      /* the operator confirmed: detaches may be planned */
 	const char *newer; /* a sentence: a newer bpfshare made what is there; NULL: none did */
 
@@ -371,7 +374,8 @@ struct planner {
 	LIST(struct instance *) instances;
 	struct instance **instances_by_name;
 	size_t instance_name_count; /* instances added since the index was built are not in it */
-	struct share_state *shares;
+	struct share_state *shares; /* as declared, then what of p->held is none of these */
+	size_t share_count;
 	struct target_entry *targets_by_path;
 	size_t target_count;
 	LIST(struct pin_fate) pin_fates;
@@ -384,8 +388,9 @@ struct planner {
 /* plan.c */
 struct draft *draft_add(struct planner *p, enum op_kind kind, const char *key);
 void draft_need(struct planner *p, struct draft *d, struct draft *needed); /* NULL: nothing */
-struct planner *planner_run(struct arena *a, const struct plan_input *in, bool keep_removed,
-			    bool granted);
+struct planner *planner_run(struct arena *a, const struct plan_input *in,
+			    const struct waiting_removals *held, bool granted);
+void drafts_sort(struct planner *p);
 
 /* lookup.c */
 void lookup_build(struct planner *p);
@@ -619,8 +624,11 @@ void tc_chains_plan(struct planner *p);
 void tc_chains_settle(struct planner *p);
 /* Adds what runs of ours, and how much of it this plan takes away. */
 void tc_count(const struct planner *p, size_t *total, size_t *removed);
-/* Adds to h what tc_count() counts as removed: where, and what. */
-void tc_hash_leaving(const struct planner *p, struct hasher *h);
+/* Adds to h what of ours goes without being known: where, and its id. */
+void tc_hash_unknown(const struct planner *p, struct hasher *h);
+/* A member that this plan takes away; of several entries that run it only the first says so. */
+bool tc_member_leaves(const struct tc_chain *t, const struct tc_entry *e,
+		      const struct live_member *m);
 /* The entry that runs the attachment's program; NULL: none. */
 const struct tc_entry *tc_entry_of(const struct tc_chain *t, const struct attachment *at);
 enum mechanism tc_live_mechanism(const struct attachment *at);
@@ -646,9 +654,27 @@ void pins_restore(struct planner *p);
 void netns_records_plan(struct planner *p);
 
 /* guard.c */
-bool guard_trips(const struct planner *p);
-/* Marks the drafts that wait for confirmation and names the set; returns how many there are. */
-size_t guard_hold(struct planner *p, bool removals, char ret_token[65]);
+bool guard_trips(struct planner *p, const struct waiting_removals *leaving);
+/*
+ * Marks the drafts that wait for confirmation and names the set; returns how many there are. leaving NULL:
+ * removals do not wait.
+ */
+size_t guard_hold(struct planner *p, const struct waiting_removals *leaving, char ret_token[65]);
+
+/* held.c */
+/* What this plan takes away, and what waited before, is not declared again, and can be put back. */
+void held_collect(struct planner *p, struct waiting_removals *ret);
+/* Drafts, only to be shown, for what waits and is not there now. */
+void held_show(struct planner *p, const struct waiting_removals *leaving);
+/* Some of it could go, or be put back, now. */
+bool held_is_at_hand(struct planner *p, const struct waiting_removals *leaving);
+/* Names the removals among what is held for the next plan: those that are not known by their members. */
+void held_name(struct planner *p, const struct op *held, size_t n, struct waiting_removals *w);
+/* Slots of p->held for a chain whose n slots do not have them; returns how many there are by then. */
+size_t held_add_slots(struct planner *p, const struct chain *c, struct slot *slots, size_t n);
+bool held_wants(struct planner *p, const struct chain *c);
+bool held_wants_tc(const struct waiting_removals *w);
+size_t held_count_at(const struct planner *p, const struct chain *c);
 
 /* status.c */
 struct status *status_build(struct planner *p, const struct plan *plan);

@@ -306,7 +306,7 @@ static struct object *find_keeper(struct planner *p, const char *instance,
 		return o;
 	if (!o && is_orphaned(p, v, n))
 		return object_add(p, name, NULL, STANDING_ORPHANED);
-	return p->keep_removed ? object_add(p, name, NULL, STANDING_UNCONFIRMED) : NULL;
+	return p->held ? object_add(p, name, NULL, STANDING_UNCONFIRMED) : NULL;
 }
 
 static void keep_instances(struct planner *p)

@@ -438,7 +438,7 @@ static void mount_remove(struct planner *p, const struct observed_mount *m, cons
 	const char *subject = arena_printf(p->a, "share %s %s", m->share, m->path);
 	struct draft *d;
 
-	if (m->covered || may_be_orphaned(p, m) || (p->keep_removed && !declared) ||
+	if (m->covered || may_be_orphaned(p, m) || (p->held && !declared) ||
 	    lookup_undone(p, subject, "unmount")) {
 		set_fates(p, m, NULL);
 		return;
@@ -486,6 +486,62 @@ static void target_plan(struct planner *p, struct share_state *s, struct target_
 		note_target(&c);
 }
 
+/* --- what waits for its removal ----------------------------------------------------------- */
+
+/* The share as it was, for a mount that somebody took away. */
+static const struct share_decl *held_decl(struct planner *p, const struct waiting_share *w)
+{
+	struct share_decl *decl = arena_new_of(p->a, struct share_decl);
+
+	decl->name = w->share;
+	decl->maps = arena_calloc(p->a, w->pin_count, sizeof(*decl->maps));
+	decl->map_count = w->pin_count;
+	for (size_t i = 0; i < w->pin_count; i++)
+		decl->maps[i] = (struct share_map){ .object = w->pins[i].instance,
+						    .map = w->pins[i].map,
+						    .alias = w->pins[i].alias,
+						    .access = w->pins[i].access,
+						    .unsafe = true };
+	decl->targets = arena_new_of(p->a, struct share_target);
+	decl->target_count = 1;
+	*decl->targets = (struct share_target){ .type = TARGET_BPFFS,
+						.path = w->path,
+						.group = arena_printf(p->a, "%u", w->gid),
+						.mode = w->mode };
+	return decl;
+}
+
+/* What is there stays as it is, and what is missing is put back; nothing else is known to be right. */
+static void held_share_plan(struct planner *p, struct share_state *s)
+{
+	struct target_state *t = &s->targets[0];
+	struct comparison c = { .p = p, .s = s, .t = t };
+
+	if (find_target(p, t->path)->target != t)
+		return;
+	t->mount = observed_find_mount(p->observed, t->path);
+	if (target_is_blocked(p, t) || (s->decl->map_count && !s->publishes))
+		return;
+	c.subject = arena_printf(p->a, "share %s %s", s->decl->name, t->path);
+	c.version = target_version(&c);
+	if (lookup_failure(p, c.subject, c.version))
+		return;
+	if (!t->mount)
+		mount_whole(&c, "nothing is mounted there");
+	for (size_t i = 0; t->mount && !t->mount->read_only && i < s->pins.n; i++)
+		if (s->pins.v[i].map.instance && !find_pin(t->mount, s->pins.v[i].decl->alias))
+			edit_pin(&c, &s->pins.v[i]);
+}
+
+/* The path of its mount may be that of a declared share by now. */
+static bool is_path_taken(const struct planner *p, const char *path)
+{
+	for (size_t i = 0; i < p->target_count; i++)
+		if (str_eq(p->targets_by_path[i].target->path, path))
+			return true;
+	return false;
+}
+
 static void share_prepare(struct planner *p, struct share_state *s, struct target_state *targets)
 {
 	share_resolve(p, s);
@@ -501,26 +557,42 @@ void shares_plan(struct planner *p)
 {
 	const struct desired *d = p->desired;
 	struct target_state *targets;
-	size_t n = 0;
+	size_t n = 0, held;
 
 	for (size_t i = 0; i < d->share_count; i++)
 		n += d->shares[i].target_count;
+	held = p->held ? p->held->share_count : 0;
+	n += held;
 	targets = arena_calloc(p->a, n, sizeof(*targets));
 	p->targets_by_path = arena_calloc(p->a, n, sizeof(*p->targets_by_path));
-	p->shares = arena_calloc(p->a, d->share_count, sizeof(*p->shares));
+	p->shares = arena_calloc(p->a, d->share_count + held, sizeof(*p->shares));
 	for (size_t i = 0; i < d->share_count; i++) {
 		p->shares[i].decl = &d->shares[i];
 		share_prepare(p, &p->shares[i], targets + p->target_count);
 	}
-	if (n)
-		qsort(p->targets_by_path, n, sizeof(*p->targets_by_path), by_path);
+	p->share_count = d->share_count;
+	for (size_t i = 0; i < held; i++) {
+		struct share_state *s = &p->shares[p->share_count];
+
+		if (is_path_taken(p, p->held->shares[i].path))
+			continue;
+		s->decl = held_decl(p, &p->held->shares[i]);
+		share_prepare(p, s, targets + p->target_count);
+		p->share_count++;
+	}
+	if (p->target_count)
+		qsort(p->targets_by_path, p->target_count, sizeof(*p->targets_by_path), by_path);
 	for (size_t i = 0; i < d->share_count; i++)
 		for (size_t t = 0; t < p->shares[i].decl->target_count; t++)
 			target_plan(p, &p->shares[i], &p->shares[i].targets[t]);
+	for (size_t i = d->share_count; i < p->share_count; i++)
+		held_share_plan(p, &p->shares[i]);
 	for (size_t i = 0; i < p->observed->mount_count; i++) {
 		const struct observed_mount *m = &p->observed->mounts[i];
 
-		if (m->ours && !find_target(p, m->path))
+		const struct target_entry *target = find_target(p, m->path);
+
+		if (m->ours && (!target || target->share >= &p->shares[d->share_count]))
 			mount_remove(p, m, "the share has another path now");
 	}
 }

@@ -134,7 +134,7 @@ void tc_chains_observe(struct planner *p)
 	const struct observed *o = p->observed;
 
 	/* With many interfaces they would be much of a plan's memory, for nothing. */
-	if (!o->tc_count && !plan_wants_tc(p->desired))
+	if (!o->tc_count && !plan_wants_tc(p->desired) && !held_wants_tc(&p->in->waiting))
 		return;
 	p->tc_chain_count = o->interface_count * TC_DIRECTION_COUNT;
 	p->tc_chains = arena_calloc(p->a, p->tc_chain_count, sizeof(*p->tc_chains));
@@ -469,7 +469,7 @@ void tc_chains_want(struct planner *p)
 	for (size_t i = 0; i < p->tc_chain_count; i++) {
 		struct tc_chain *t = &p->tc_chains[i];
 
-		if (t->chain.attachments.n || tc_runs_ours(t))
+		if (t->chain.attachments.n || tc_runs_ours(t) || held_wants(p, &t->chain))
 			place_decide(p, t);
 	}
 }

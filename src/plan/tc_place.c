@@ -314,7 +314,7 @@ static bool entry_may_go(const struct planner *p, const struct tc_chain *t,
 {
 	bool lost = !e->member_count;
 
-	if (lost && p->keep_removed)
+	if (lost && p->held)
 		return false;
 	for (size_t s = 0; s < t->chain.slot_count; s++) {
 		if (slot_is_served(t, s))

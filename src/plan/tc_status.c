@@ -103,10 +103,10 @@ static bool is_counted(const struct tc_chain *t, const struct live_member *m)
 	return false;
 }
 
-static bool member_leaves(const struct tc_chain *t, const struct tc_entry *e,
-			  const struct live_member *m)
+bool tc_member_leaves(const struct tc_chain *t, const struct tc_entry *e,
+		      const struct live_member *m)
 {
-	return e->draft && !chain_keeps(&t->chain, m);
+	return m->id && !is_counted(t, m) && e->draft && !chain_keeps(&t->chain, m);
 }
 
 static bool unknown_leaves(const struct tc_entry *e)
@@ -130,7 +130,7 @@ void tc_count(const struct planner *p, size_t *total, size_t *removed)
 				if (!e->members[m].id || is_counted(t, &e->members[m]))
 					continue;
 				*total += 1;
-				*removed += member_leaves(t, e, &e->members[m]);
+				*removed += tc_member_leaves(t, e, &e->members[m]);
 			}
 		}
 	}
@@ -139,29 +139,17 @@ void tc_count(const struct planner *p, size_t *total, size_t *removed)
 static void hash_entry(const struct planner *p, const struct tc_chain *t, const struct tc_entry *e,
 		       struct hasher *h)
 {
-	const char *interface = interface_label(p, t->chain.interface);
-	const char *direction = tc_direction_names[t->chain.direction];
+	char id[16];
 
-	if (e->ours && !e->member_count && unknown_leaves(e)) {
-		char id[16];
-
-		(void)snprintf(id, sizeof(id), "%u", e->observed->id);
-		hasher_add_field(h, interface);
-		hasher_add_field(h, direction);
-		hasher_add_field(h, id); /* nothing else is known of it */
-	}
-	for (size_t m = 0; m < e->member_count; m++) {
-		if (!e->members[m].id || is_counted(t, &e->members[m]) ||
-		    !member_leaves(t, e, &e->members[m]))
-			continue;
-		hasher_add_field(h, interface);
-		hasher_add_field(h, direction);
-		hasher_add_field(h, e->members[m].instance);
-		hasher_add_field(h, e->members[m].program);
-	}
+	if (!e->ours || e->member_count || !unknown_leaves(e))
+		return;
+	(void)snprintf(id, sizeof(id), "%u", e->observed->id);
+	hasher_add_field(h, interface_label(p, t->chain.interface));
+	hasher_add_field(h, tc_direction_names[t->chain.direction]);
+	hasher_add_field(h, id); /* nothing else is known of it */
 }
 
-void tc_hash_leaving(const struct planner *p, struct hasher *h)
+void tc_hash_unknown(const struct planner *p, struct hasher *h)
 {
 	for (size_t i = 0; i < p->tc_chain_count; i++)
 		for (size_t k = 0; k < p->tc_chains[i].entry_count; k++)

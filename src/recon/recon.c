@@ -173,6 +173,7 @@ static int observe(struct recon *r, struct arena *a, const struct generation *g,
 
 	if (g)
 		plan_observe_request(a, &g->desired, &g->settings, r->options.run_dir, &want);
+	plan_observe_waiting(a, waiting_list(r->waiting), &want);
 	return r->options.ops->observe(r->options.ctx, a, &want, ret, e);
 }
 
@@ -411,7 +412,7 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 		.node = &r->options.node,
 		.run_dir = r->options.run_dir,
 		.confirmed = r->confirmed[0] ? r->confirmed : NULL,
-		.waiting = waiting_list(r->waiting),
+		.waiting = *waiting_list(r->waiting),
 		.suspended = r->suspended || r->generation->unknown,
 		.purge = purge,
 	};

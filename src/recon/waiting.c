@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
- * The file: the id of the boot, then one line for each removal, as plan_removal_id() names it. It is
- * written anew and renamed.
+ * The file: one JSON object with the id of the boot, the removals as plan_removal_id() names them, and the
+ * members and shares as struct waiting_removals has them. It is written anew and renamed.
  */
 #include "recon/waiting.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,33 +20,196 @@
 #include "recon/boot_id.h"
 
 /* As many as a node of the largest size can hold. */
-#define FILE_BYTES_MAX (4u * 1024 * 1024)
+#define FILE_BYTES_MAX (16u * 1024 * 1024)
 
 struct waiting {
 	char *path;
 	struct arena *arena; /* of the list */
-	struct string_list list;
+	struct waiting_removals list;
+	char *text; /* the list as in the file */
 };
 
 static void clear(struct waiting *w)
 {
 	arena_free(w->arena);
 	w->arena = arena_new();
-	w->list = (struct string_list){ 0 };
+	w->list = (struct waiting_removals){ 0 };
 }
 
-/* The text is cut into lines in place. */
-static void parse(struct waiting *w, char *text)
-{
-	char boot[BOOT_ID_SIZE], *save = NULL, *line = strtok_r(text, "\n", &save);
-	LIST(const char *) ids = { 0 };
+/* --- as text ---------------------------------------------------------------------------- */
 
-	if (boot_id_read(boot) < 0 || !str_eq(line, boot))
-		return;
-	while ((line = strtok_r(NULL, "\n", &save)))
-		if (strlen(line) == SHA256_HEX - 1)
-			*LIST_ADD(w->arena, &ids) = arena_strdup(w->arena, line);
-	w->list = (struct string_list){ .v = ids.v, .n = ids.n };
+/* What is no UTF-8 (names of interfaces may be anything) is known to this process alone. */
+static void append(json_t *list, json_t *entry)
+{
+	if (entry)
+		(void)json_array_append_new(list, entry);
+}
+
+static json_t *member_to_json(const struct waiting_member *m)
+{
+	return json_pack("{s:s, s:s, s:s?, s:s, s:I, s:s, s:s, s:s?, s:s?, s:I, s:I, s:b, s:b}",
+			 "hook", hook_names[m->hook], "direction", tc_direction_names[m->direction],
+			 "netns", m->netns, "interface", m->interface, "ifindex",
+			 (json_int_t)m->ifindex, "instance", m->instance, "program", m->program,
+			 "version", m->version, "behind", m->behind, "priority",
+			 (json_int_t)m->priority, "proceed_on", (json_int_t)m->proceed_on,
+			 "required", m->required, "ranked", m->ranked);
+}
+
+static json_t *share_to_json(const struct waiting_share *s)
+{
+	json_t *pins = json_array();
+
+	for (size_t i = 0; i < s->pin_count; i++)
+		append(pins, json_pack("{s:s, s:s, s:s, s:s}", "alias", s->pins[i].alias,
+				       "instance", s->pins[i].instance, "map", s->pins[i].map,
+				       "access", access_names[s->pins[i].access]));
+	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "share", s->share, "path", s->path, "gid",
+			 (json_int_t)s->gid, "mode", (json_int_t)s->mode, "pins", pins);
+}
+
+/* From malloc. */
+static char *to_text(const struct waiting_removals *w, const char *boot)
+{
+	json_t *ids = json_array(), *members = json_array(), *shares = json_array(), *all;
+	char *text;
+
+	for (size_t i = 0; i < w->ids.n; i++)
+		append(ids, json_string(w->ids.v[i]));
+	for (size_t i = 0; i < w->member_count; i++)
+		append(members, member_to_json(&w->members[i]));
+	for (size_t i = 0; i < w->share_count; i++)
+		append(shares, share_to_json(&w->shares[i]));
+	all = json_pack("{s:s, s:o, s:o, s:o}", "boot", boot, "removals", ids, "members", members,
+			"shares", shares);
+	text = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	return text;
+}
+
+/* False: it is none of the names. */
+static bool find_name(const char *const *names, int n, const char *name, int *ret)
+{
+	for (*ret = 0; *ret < n; ++*ret)
+		if (str_eq(names[*ret], name))
+			return true;
+	return false;
+}
+
+static bool is_number(json_int_t n)
+{
+	return n >= 0 && n <= UINT32_MAX;
+}
+
+static bool member_from_json(struct arena *a, json_t *j, struct waiting_member *ret)
+{
+	json_int_t ifindex, priority, proceed_on;
+	int required, ranked, hook, direction;
+	const char *hook_name, *direction_name;
+	struct waiting_member m = { 0 };
+
+	if (json_unpack(j, "{s:s, s:s, s?s, s:s, s:I, s:s, s:s, s?s, s?s, s:I, s:I, s:b, s:b}",
+			"hook", &hook_name, "direction", &direction_name, "netns", &m.netns,
+			"interface", &m.interface, "ifindex", &ifindex, "instance", &m.instance,
+			"program", &m.program, "version", &m.version, "behind", &m.behind,
+			"priority", &priority, "proceed_on", &proceed_on, "required", &required,
+			"ranked", &ranked) < 0 ||
+	    !find_name(hook_names, HOOK_COUNT, hook_name, &hook) ||
+	    !find_name(tc_direction_names, TC_DIRECTION_COUNT, direction_name, &direction) ||
+	    !is_number(ifindex) || !is_number(priority) || !is_number(proceed_on))
+		return false;
+	m.hook = (enum hook)hook;
+	m.direction = (enum tc_direction)direction;
+	m.netns = arena_strdup(a, m.netns);
+	m.interface = arena_strdup(a, m.interface);
+	m.instance = arena_strdup(a, m.instance);
+	m.program = arena_strdup(a, m.program);
+	m.version = arena_strdup(a, m.version);
+	m.behind = arena_strdup(a, m.behind);
+	m.ifindex = (uint32_t)ifindex;
+	m.priority = (uint32_t)priority;
+	m.proceed_on = (uint32_t)proceed_on;
+	m.required = required;
+	m.ranked = ranked;
+	*ret = m;
+	return true;
+}
+
+static bool pin_from_json(struct arena *a, json_t *j, struct waiting_pin *ret)
+{
+	const char *alias, *instance, *map, *access_name;
+	int access;
+
+	if (json_unpack(j, "{s:s, s:s, s:s, s:s}", "alias", &alias, "instance", &instance, "map",
+			&map, "access", &access_name) < 0 ||
+	    !find_name(access_names, ACCESS_COUNT, access_name, &access))
+		return false;
+	*ret = (struct waiting_pin){ arena_strdup(a, alias), arena_strdup(a, instance),
+				     arena_strdup(a, map), (enum access)access };
+	return true;
+}
+
+static bool share_from_json(struct arena *a, json_t *j, struct waiting_share *ret)
+{
+	const char *share, *path;
+	json_int_t gid, mode;
+	json_t *pins;
+
+	if (json_unpack(j, "{s:s, s:s, s:I, s:I, s:o}", "share", &share, "path", &path, "gid", &gid,
+			"mode", &mode, "pins", &pins) < 0 ||
+	    !is_number(gid) || !is_number(mode))
+		return false;
+	*ret = (struct waiting_share){
+		.share = arena_strdup(a, share),
+		.path = arena_strdup(a, path),
+		.gid = (uint32_t)gid,
+		.mode = (uint32_t)mode,
+		.pins = arena_calloc(a, json_array_size(pins), sizeof(*ret->pins)),
+	};
+	for (size_t i = 0; i < json_array_size(pins); i++)
+		ret->pin_count +=
+			pin_from_json(a, json_array_get(pins, i), &ret->pins[ret->pin_count]);
+	return true;
+}
+
+static void from_json(struct waiting *w, json_t *j)
+{
+	json_t *ids = json_object_get(j, "removals"), *members = json_object_get(j, "members");
+	json_t *shares = json_object_get(j, "shares");
+	struct waiting_removals *to = &w->list;
+
+	to->ids.v = arena_calloc(w->arena, json_array_size(ids), sizeof(*to->ids.v));
+	for (size_t i = 0; i < json_array_size(ids); i++)
+		if (json_is_string(json_array_get(ids, i)))
+			to->ids.v[to->ids.n++] =
+				arena_strdup(w->arena, json_string_value(json_array_get(ids, i)));
+	to->members = arena_calloc(w->arena, json_array_size(members), sizeof(*to->members));
+	for (size_t i = 0; i < json_array_size(members); i++)
+		to->member_count += member_from_json(w->arena, json_array_get(members, i),
+						     &to->members[to->member_count]);
+	to->shares = arena_calloc(w->arena, json_array_size(shares), sizeof(*to->shares));
+	for (size_t i = 0; i < json_array_size(shares); i++)
+		to->share_count += share_from_json(w->arena, json_array_get(shares, i),
+						   &to->shares[to->share_count]);
+}
+
+static void parse(struct waiting *w, const char *text, size_t n)
+{
+	json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	char boot[BOOT_ID_SIZE];
+
+	if (boot_id_read(boot) == 0 && str_eq(json_string_value(json_object_get(j, "boot")), boot))
+		from_json(w, j);
+	json_decref(j);
+}
+
+/* --- the file ------------------------------------------------------------------------------- */
+
+/* What the daemon wrote, be it read by `bpfsharectl plan` of somebody who is not root. */
+static bool is_believed(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && (st->st_uid == 0 || st->st_uid == geteuid()) &&
+	       st->st_size <= FILE_BYTES_MAX;
 }
 
 static void load(struct waiting *w)
@@ -54,13 +219,12 @@ static void load(struct waiting *w)
 	struct stat st;
 	ssize_t n;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
-	    st.st_size > FILE_BYTES_MAX)
+	if (fd < 0 || fstat(fd, &st) < 0 || !is_believed(&st))
 		return;
 	text = xcalloc(1, (size_t)st.st_size + 1);
 	n = read(fd, text, (size_t)st.st_size);
 	if (n == st.st_size)
-		parse(w, text);
+		parse(w, text, (size_t)n);
 }
 
 struct waiting *waiting_new(const char *path)
@@ -72,6 +236,7 @@ struct waiting *waiting_new(const char *path)
 		w->path = xstrdup(path);
 		load(w);
 	}
+	w->text = to_text(&w->list, "");
 	return w;
 }
 
@@ -81,15 +246,16 @@ void waiting_free(struct waiting *w)
 		return;
 	arena_free(w->arena);
 	free(w->path);
+	free(w->text);
 	free(w);
 }
 
-struct string_list waiting_list(const struct waiting *w)
+const struct waiting_removals *waiting_list(const struct waiting *w)
 {
-	return w->list;
+	return &w->list;
 }
 
-static int write_text(const char *path, const struct strbuf *text)
+static int write_text(const char *path, const char *text)
 {
 	cleanup(closep) int fd = -1;
 	ssize_t n;
@@ -97,28 +263,31 @@ static int write_text(const char *path, const struct strbuf *text)
 	/* What lies there may be a FIFO, which would be waited for. */
 	(void)unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	n = fd < 0 ? -1 : write(fd, text->s, text->len);
+	n = fd < 0 ? -1 : write(fd, text, strlen(text));
 	if (n < 0)
 		return -errno;
-	return (size_t)n == text->len ? 0 : -ENOSPC;
+	return (size_t)n == strlen(text) ? 0 : -ENOSPC;
+}
+
+static bool is_empty(const struct waiting_removals *w)
+{
+	return !w->ids.n && !w->member_count && !w->share_count;
 }
 
 static int save(const struct waiting *w)
 {
 	cleanup(freep) char *fresh = xasprintf("%s.new", w->path);
-	cleanup(strbuf_done) struct strbuf text = { 0 };
+	cleanup(freep) char *text = NULL;
 	char boot[BOOT_ID_SIZE];
 	int r;
 
-	if (!w->list.n)
+	if (is_empty(&w->list))
 		return unlink(w->path) < 0 && errno != ENOENT ? -errno : 0;
 	r = boot_id_read(boot);
 	if (r < 0)
 		return r;
-	strbuf_addf(&text, "%s\n", boot);
-	for (size_t i = 0; i < w->list.n; i++)
-		strbuf_addf(&text, "%s\n", w->list.v[i]);
-	r = write_text(fresh, &text);
+	text = to_text(&w->list, boot);
+	r = write_text(fresh, text ? text : "");
 	if (r == 0 && rename(fresh, w->path) < 0)
 		r = -errno;
 	if (r < 0)
@@ -126,30 +295,22 @@ static int save(const struct waiting *w)
 	return r;
 }
 
-static bool is_same(const struct string_list *a, const struct string_list *b)
-{
-	for (size_t i = 0; i < a->n && a->n == b->n; i++)
-		if (!str_eq(a->v[i], b->v[i]))
-			return false;
-	return a->n == b->n;
-}
-
 int waiting_update(struct waiting *w, const struct plan *p, struct error *e)
 {
-	struct arena *a = arena_new();
-	struct string_list list = { .v = arena_calloc(a, p->held_count, sizeof(*list.v)) };
+	char *text = to_text(&p->waiting, "");
+	struct arena *a;
 	int r;
 
-	for (size_t i = 0; i < p->held_count; i++)
-		if (p->held[i].removes)
-			list.v[list.n++] = plan_removal_id(a, &p->held[i]);
-	if (is_same(&list, &w->list)) {
-		arena_free(a);
+	if (text && str_eq(text, w->text)) {
+		free(text);
 		return 0;
 	}
+	a = arena_new();
+	w->list = waiting_removals_copy(a, &p->waiting);
 	arena_free(w->arena);
 	w->arena = a;
-	w->list = list;
+	free(w->text);
+	w->text = text;
 	r = w->path ? save(w) : 0;
 	return r < 0 ? error_set(e, r,
 				 "%s: %s; after a restart of the daemon, a removal that waits for "

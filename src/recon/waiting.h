@@ -19,7 +19,7 @@ struct waiting *waiting_new(const char *path);
 void waiting_free(struct waiting *w);
 
 /* For plan_input.waiting; valid until the next waiting_update(). */
-struct string_list waiting_list(const struct waiting *w);
+const struct waiting_removals *waiting_list(const struct waiting *w);
 
 /* What the plan holds waits from now on, and nothing else. -errno: a restart would not know of it. */
 int waiting_update(struct waiting *w, const struct plan *p, struct error *e);

@@ -42,16 +42,21 @@ struct plan *driver_plan(struct driver *d)
 {
 	struct observed *o;
 	struct observe_request want;
+	struct plan *plan;
 
 	arena_free(d->pass);
 	d->pass = arena_new();
 	o = arena_new_of(d->pass, struct observed);
 	plan_observe_request(d->pass, d->in.desired, d->in.settings, d->in.run_dir, &want);
+	plan_observe_waiting(d->pass, &d->in.waiting, &want);
 	(void)kern_fake_ops.observe(d->kernel, d->pass, &want, o, NULL);
 	d->in.observed = o;
 	d->in.failures = d->list.v;
 	d->in.failure_count = d->list.n;
-	return plan_build(d->pass, &d->in);
+	plan = plan_build(d->pass, &d->in);
+	if (d->waits && !d->in.suspended)
+		d->in.waiting = waiting_removals_copy(d->memory, &plan->waiting);
+	return plan;
 }
 
 static void forget(struct driver *d, const struct op *op)

@@ -14,6 +14,7 @@ struct driver {
 	struct arena *pass;   /* of the newest plan */
 	struct arena *memory; /* of the failures */
 	LIST(struct failure) list;
+	bool waits;    /* in.waiting is that of the plan before */
 	size_t passes; /* of the last driver_converge() */
 };
 

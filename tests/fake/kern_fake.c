@@ -421,15 +421,17 @@ void kern_fake_mount_foreign(struct kern_fake *k, const char *path)
 	m->o.path = arena_strdup(k->a, path);
 }
 
-void kern_fake_unmount_foreign(struct kern_fake *k, const char *path)
+void kern_fake_unmount(struct kern_fake *k, const char *path)
 {
 	struct fake_mount *m = fake_find_mount(k, path);
 
-	if (!m->o.ours)
-		FAKE_REMOVE(&k->mounts, (size_t)(m - k->mounts.v));
-	else {
+	if (!m)
+		return;
+	if (m->o.ours && m->o.covered) {
 		m->o.covered = false;
 		m->o.cover = NULL;
+	} else {
+		FAKE_REMOVE(&k->mounts, (size_t)(m - k->mounts.v));
 	}
 }
 

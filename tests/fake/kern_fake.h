@@ -106,7 +106,7 @@ void kern_fake_tc_detach(struct kern_fake *k, const char *interface, enum tc_dir
 void kern_fake_tc_unpin(struct kern_fake *k, const char *interface, enum tc_direction direction,
 			size_t index);
 void kern_fake_mount_foreign(struct kern_fake *k, const char *path); /* covers a mount of ours */
-void kern_fake_unmount_foreign(struct kern_fake *k, const char *path);
+void kern_fake_unmount(struct kern_fake *k, const char *path);       /* what is on top there */
 /* A pin in a share changes under our hands; map 0: it is no map. */
 void kern_fake_set_pin(struct kern_fake *k, const char *path, const struct observed_pin *pin);
 

@@ -642,6 +642,40 @@ static void meddle(struct world *w)
 	}
 }
 
+const char *world_drift(struct world *w)
+{
+	size_t i = world_random(w, WORLD_INTERFACES), n = world_random(w, 3);
+	enum tc_direction direction = one_in(w, 2) ? TC_EGRESS : TC_INGRESS;
+	const char *interface = interface_names[i], *path;
+
+	switch (world_random(w, 5)) {
+	case 0:
+		if (w->interfaces[i] && !w->foreign[i])
+			kern_fake_detach(w->kernel, interface);
+		return arena_printf(w->a, "detach %s", interface);
+	case 1:
+		if (w->interfaces[i])
+			kern_fake_empty_slot(w->kernel, kern_fake_root(w->kernel, interface),
+					     (uint32_t)n);
+		return arena_printf(w->a, "empty slot %zu of %s", n, interface);
+	case 2:
+		if (w->interfaces[i])
+			kern_fake_tc_detach(w->kernel, interface, direction, n);
+		return arena_printf(w->a, "detach %zu at %s of %s", n,
+				    tc_direction_names[direction], interface);
+	case 3:
+		n = world_random(w, WORLD_SHARES);
+		path = one_in(w, 2) ? arena_printf(w->a, "/run/bpfshare/shares/s%zu/maps", n) :
+				      arena_printf(w->a, "/mnt/s%zu", n);
+		kern_fake_unmount(w->kernel, path);
+		return arena_printf(w->a, "unmount %s", path);
+	default:
+		kern_fake_lose_pin(w->kernel, object_names[world_random(w, WORLD_OBJECTS)],
+				   one_in(w, 2) ? "p" : "m");
+		return "lose a pin";
+	}
+}
+
 static void set_libxdp(struct world *w, bool available)
 {
 	w->libxdp = available;

@@ -78,6 +78,8 @@ void world_done(struct world *w);
 
 /* Changes the declarations and, unless calm, the surroundings; then declares. */
 void world_change(struct world *w, bool calm);
+/* Somebody takes away one thing of ours, without a part in it for anything else. What it was. */
+const char *world_drift(struct world *w);
 /* The declarations as they are; order 0: sorted, else shuffled by it. Valid until the next call but one. */
 void world_declare(struct world *w, uint64_t order);
 /* The same interfaces and foreign programs around the same declarations, with nothing of ours. */

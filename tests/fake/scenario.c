@@ -426,7 +426,7 @@ static int do_mount(struct scenario *s)
 
 static int do_unmount(struct scenario *s)
 {
-	kern_fake_unmount_foreign(s->kernel, scenario_word(s, 1));
+	kern_fake_unmount(s->kernel, scenario_word(s, 1));
 	return 0;
 }
 
@@ -867,6 +867,7 @@ int scenario_run(const char *dir, struct strbuf *out, struct error *e)
 	int r;
 
 	driver_init(&s.driver, kernel);
+	s.driver.waits = true;
 	s.driver.in.settings = &s.settings;
 	s.driver.in.node = &s.node;
 	r = tell(&s);

@@ -39,7 +39,7 @@
  *   host NAME    kernel X.Y.Z   label KEY VALUE
  *   mass-removal PERCENT LEAST  mode native|generic|…
  *   group NAME GID              user NAME UID GID [shared]
- *   mount PATH   unmount PATH   something foreign (over a share)
+ *   mount PATH   unmount PATH   something foreign (over a share), or ours where nothing covers it
  *   pin PATH NAME MAPID UID GID MODE
  *   write INSTANCE MAP KEY VALUE [oldest]    into the map of the newest version, or of the oldest; KEY is
  *                               a number, of a data section a variable

@@ -395,17 +395,14 @@ static void check_what_waits_goes_on_waiting(uint64_t seed)
 	static const struct settings strict = { .mass_removal_percent = 0,
 						.mass_removal_least = 1 };
 	struct world w;
-	struct string_list waiting = { 0 };
+	struct string_list waiting;
 	struct plan *plan;
 
 	story(&w, seed, WORLD_PURE);
 	w.driver.in.settings = &strict;
 	plan = settle(seed, &w);
-	waiting.v = arena_calloc(w.a, plan->held_count, sizeof(*waiting.v));
-	for (size_t i = 0; i < plan->held_count; i++)
-		if (plan->held[i].removes)
-			waiting.v[waiting.n++] = plan_removal_id(w.a, &plan->held[i]);
-	w.driver.in.waiting = waiting;
+	w.driver.in.waiting = waiting_removals_copy(w.a, &plan->waiting);
+	waiting = w.driver.in.waiting.ids;
 	w.driver.in.settings = &no_guard;
 	for (int round = 0; round < ROUNDS; round++) {
 		bool waits = false;
@@ -423,6 +420,38 @@ static void check_what_waits_goes_on_waiting(uint64_t seed)
 			expect(seed, !waits || !plan->ops[i].removes, "%s",
 			       plan_text(&w.driver, plan));
 		(void)settle(seed, &w);
+	}
+	world_done(&w);
+}
+
+static size_t drifts_repaired;
+
+/* What waits for the word is put back as if it were declared, and that word stays the same. */
+static void check_drift_takes_nothing_that_waits(uint64_t seed)
+{
+	static const struct settings strict = { .mass_removal_percent = 0,
+						.mass_removal_least = 1 };
+	struct world w;
+	const char *before, *token, *what;
+	struct plan *plan;
+
+	story(&w, seed, WORLD_PURE);
+	w.driver.in.settings = &strict;
+	w.driver.waits = true;
+	plan = settle(seed, &w);
+	token = arena_strdup(w.a, plan->held_token);
+	before = kern_fake_ours(w.kernel, w.a);
+	for (int i = 0; i < 4 && plan->held_count; i++) {
+		what = world_drift(&w);
+		drifts_repaired += !same_end(kern_fake_ours(w.kernel, w.a), before);
+		plan = driver_plan(&w.driver);
+		expect(seed, str_eq(plan->held_token, token), "%s: token %s, was %s\n%s", what,
+		       plan->held_token, token, plan_text(&w.driver, plan));
+		plan = settle(seed, &w);
+		expect(seed, same_end(kern_fake_ours(w.kernel, w.a), before),
+		       "%s: is\n%sshould be\n%s", what, kern_fake_ours(w.kernel, w.a), before);
+		expect(seed, str_eq(plan->held_token, token), "%s: then token %s, was %s\n%s", what,
+		       plan->held_token, token, plan_text(&w.driver, plan));
 	}
 	world_done(&w);
 }
@@ -535,6 +564,13 @@ static void guard_holds_until_confirmed(void **state)
 	for_each_seed(check_what_waits_goes_on_waiting, 1);
 }
 
+static void drift_takes_nothing_that_waits(void **state)
+{
+	(void)state;
+	for_each_seed(check_drift_takes_nothing_that_waits, 1);
+	assert_true(drifts_repaired > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +583,7 @@ int main(void)
 		cmocka_unit_test(order_of_files_means_nothing),
 		cmocka_unit_test(purge_leaves_nothing_of_ours),
 		cmocka_unit_test(guard_holds_until_confirmed),
+		cmocka_unit_test(drift_takes_nothing_that_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
