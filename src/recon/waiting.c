@@ -47,7 +47,7 @@ static void append(json_t *list, json_t *entry)
 
 static json_t *member_to_json(const struct waiting_member *m)
 {
-	return json_pack("{s:s, s:s, s:s?, s:s, s:I, s:s, s:s, s:s?, s:s?, s:I, s:I, s:b, s:b}",
+	return json_pack("{s:s, s:s, s:s*, s:s, s:I, s:s, s:s, s:s*, s:s*, s:I, s:I, s:b, s:b}",
 			 "hook", hook_names[m->hook], "direction", tc_direction_names[m->direction],
 			 "netns", m->netns, "interface", m->interface, "ifindex",
 			 (json_int_t)m->ifindex, "instance", m->instance, "program", m->program,

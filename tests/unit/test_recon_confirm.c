@@ -117,6 +117,40 @@ static void what_waits_goes_on_waiting(void **state)
 	assert_true(strlen(before) > 0);
 }
 
+/* What waits is put back where it ran, also by a process that never saw it there. */
+static void drift_is_no_confirmation(void **state)
+{
+	struct fixture *f = *state;
+	const char *before, *shown;
+
+	declare_six(f);
+	undeclare(f, "abcd");
+	pass(f, FILES);
+	before = ours(f);
+	shown = token(f);
+	for (int i = 0; i < 2; i++) {
+		kern_fake_detach(f->kernel, "eth0"); /* nothing of it is declared any more */
+		kern_fake_detach(f->kernel, "eth1");
+		pass(f, KERNEL);
+		assert_true(runs(f, "eth0", "a/") && runs(f, "eth0", "c/"));
+		assert_true(runs(f, "eth1", "d/") && runs(f, "eth1", "e/"));
+		assert_string_equal(token(f), shown);
+		stop(f);
+		kern_fake_detach(f->kernel, "eth0");
+		start(f);
+		pass(f, FILES);
+		assert_string_equal(ours(f), before);
+		assert_string_equal(token(f), shown);
+	}
+	assert_int_equal(recon_confirm(f->recon, shown, &f->e), 0);
+	pass(f, KERNEL);
+	assert_true(converged(f));
+	assert_false(runs(f, "eth0", "a/") || runs(f, "eth1", "d/"));
+	pass(f, KERNEL);
+	assert_false(runs(f, "eth0", "a/") || runs(f, "eth1", "d/"));
+	assert_int_equal(access(at(f, "waiting"), F_OK), -1);
+}
+
 static void a_file_that_comes_back_ends_the_wait(void **state)
 {
 	struct fixture *f = *state;
@@ -226,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(many_removals_wait_for_their_confirmation),
 		TEST(what_waits_goes_on_waiting),
+		TEST(drift_is_no_confirmation),
 		TEST(a_file_that_comes_back_ends_the_wait),
 		TEST(a_confirmation_is_for_what_was_shown),
 		TEST(a_confirmation_ends_with_a_pass_that_could_not_look),
