@@ -3,11 +3,12 @@
  * What is not done without the operator's word: detaches, and an edit of the files
  * that would take away more than `mass_removal` allows. Counted is what is taken from the declared: programs
  * from interfaces, objects, shares; an interface that vanishes or a version that is replaced
- * takes nothing away. What waits once goes on waiting until it is confirmed or no longer wanted.
+ * takes nothing away. Edits in quick succession count as one. What waits once goes on waiting until it is confirmed or no longer wanted.
  */
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/macros.h"
 #include "base/str.h"
 #include "plan/plan_internal.h"
 
@@ -84,20 +85,41 @@ static bool waits_already(struct planner *p, const struct waiting_removals *leav
 	return held_is_at_hand(p, leaving);
 }
 
-bool guard_trips(struct planner *p, const struct waiting_removals *leaving)
+static bool is_too_much(const struct settings *s, const struct count *n)
 {
-	const struct settings *s = p->in->settings;
-	struct count n = { 0 };
+	return n->removed >= s->mass_removal_least &&
+	       n->removed * 100 > (uint64_t)s->mass_removal_percent * n->total;
+}
 
+/*
+ * Together with what plans took away shortly before. It counts as far as there is less afterwards than there was:
+ * what comes in its place makes up for it, and so does what was counted twice because it failed at first.
+ */
+static struct count count_recent(const struct planner *p, const struct count *n)
+{
+	const struct plan_recent *recent = &p->in->recent;
+	struct count all = { .total = MAX(recent->total, n->total) };
+
+	all.removed = MIN(recent->removed + n->removed, all.total - (n->total - n->removed));
+	return all;
+}
+
+bool guard_trips(struct planner *p, const struct waiting_removals *leaving, struct plan *plan)
+{
+	struct count n = { 0 }, all;
+
+	count_attachments(p, &n);
+	tc_count(p, &n.total, &n.removed);
+	count_others(p, &n);
+	plan->total = n.total;
+	plan->removed = n.removed;
 	if (p->in->purge)
 		return false;
 	if (waits_already(p, leaving))
 		return true;
-	count_attachments(p, &n);
-	tc_count(p, &n.total, &n.removed);
-	count_others(p, &n);
-	return n.removed > 0 && n.removed >= s->mass_removal_least &&
-	       n.removed * 100 > (uint64_t)s->mass_removal_percent * n.total;
+	all = count_recent(p, &n);
+	return n.removed > 0 &&
+	       (is_too_much(p->in->settings, &n) || is_too_much(p->in->settings, &all));
 }
 
 /* What needs something that is held is held with it. Drafts are in order of execution. */

@@ -165,7 +165,7 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in)
 	bool trips;
 
 	held_collect(p, &leaving);
-	trips = guard_trips(p, &leaving);
+	trips = guard_trips(p, &leaving, plan);
 	if (trips) {
 		held_show(p, &leaving);
 		drafts_sort(p);
@@ -180,6 +180,7 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in)
 			plan->waiting = trips ? leaving : none;
 			held_name(p, plan->held, plan->held_count, &plan->waiting);
 			if (trips) {
+				plan->removed = 0;
 				/* What nobody can keep declared waits as it is. */
 				p = planner_run(a, in, &leaving, false);
 				guard_hold(p, &leaving, ignored);

@@ -70,6 +70,11 @@ struct waiting_removals {
 	size_t member_count, share_count;
 };
 
+/* What plans before this one took away within a while, and the most that was there in it. */
+struct plan_recent {
+	size_t removed, total;
+};
+
 struct plan_input {
 	const struct desired *desired;
 	const struct observed *observed;
@@ -81,8 +86,9 @@ struct plan_input {
 	const char *confirmed; /* plan.held_token that the operator confirmed, or NULL */
 	/* plan.waiting of the plan before: as long as one of it is still to go, all removals wait. */
 	struct waiting_removals waiting;
-	bool suspended; /* observe and report, change nothing */
-	bool purge;     /* remove all that is ours: desired is taken as empty, the guard is off */
+	struct plan_recent recent; /* what counts together with what this one takes away */
+	bool suspended;            /* observe and report, change nothing */
+	bool purge; /* remove all that is ours: desired is taken as empty, the guard is off */
 };
 
 struct plan {
@@ -92,6 +98,8 @@ struct plan {
 	size_t held_count;
 	char held_token[65];             /* names what they take away; "" when nothing is held */
 	struct waiting_removals waiting; /* the removals among them; for the next plan's input */
+	/* As the rule of mass removals counts: what is there, and how much of it ops take away. */
+	size_t total, removed;
 	const char *
 		newer; /* why nothing is done at all: a newer bpfshare made what is there; or NULL */
 	bool confirmed; /* in.confirmed named what would be held, so it is among ops */

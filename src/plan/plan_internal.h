@@ -654,7 +654,8 @@ void pins_restore(struct planner *p);
 void netns_records_plan(struct planner *p);
 
 /* guard.c */
-bool guard_trips(struct planner *p, const struct waiting_removals *leaving);
+/* Also says in plan how much there is, and how much of it goes. */
+bool guard_trips(struct planner *p, const struct waiting_removals *leaving, struct plan *plan);
 /*
  * Marks the drafts that wait for confirmation and names the set; returns how many there are. leaving NULL:
  * removals do not wait.

@@ -19,6 +19,7 @@
 #include "plan/reason.h"
 #include "recon/drift.h"
 #include "recon/events.h"
+#include "recon/recent.h"
 #include "recon/retry.h"
 #include "recon/since.h"
 #include "recon/waiting.h"
@@ -45,6 +46,7 @@ struct recon {
 	struct plan *plan;
 	struct observed observed;
 	struct waiting *waiting;
+	struct recent *recent;
 	char confirmed[65];
 	char told[65]; /* token of what waits, as the last event about it had it */
 	bool confirmation_done;
@@ -67,6 +69,7 @@ int recon_new(const struct recon_options *o, struct recon **ret, struct error *e
 	r->events = events_new();
 	r->since = since_new();
 	r->waiting = waiting_new(o->waiting_path);
+	r->recent = recent_new();
 	*ret = r;
 	return 0;
 }
@@ -82,6 +85,7 @@ void recon_free(struct recon *r)
 	events_free(r->events);
 	since_free(r->since);
 	waiting_free(r->waiting);
+	recent_free(r->recent);
 	arena_free(r->pass);
 	free(r->files_trouble);
 	free(r->kernel_trouble);
@@ -413,6 +417,7 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 		.run_dir = r->options.run_dir,
 		.confirmed = r->confirmed[0] ? r->confirmed : NULL,
 		.waiting = *waiting_list(r->waiting),
+		.recent = recent_get(r->recent, now_ns),
 		.suspended = r->suspended || r->generation->unknown,
 		.purge = purge,
 	};
@@ -513,6 +518,8 @@ static int rounds(struct recon *r, uint64_t now_ns, bool purge, struct error *e)
 		arena_free(r->pass);
 		r->pass = a;
 		generation_free(take_ptr(r->retired));
+		if (!purge)
+			recent_note(r->recent, r->plan, now_ns);
 		if (!r->plan->op_count || i == ROUNDS)
 			break;
 		apply(r, now_ns);

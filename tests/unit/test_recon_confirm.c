@@ -151,6 +151,87 @@ static void drift_is_no_confirmation(void **state)
 	assert_int_equal(access(at(f, "waiting"), F_OK), -1);
 }
 
+/* Twelve things under a guard of more than half and at least eight: with the fourth object eight are gone. */
+static void declare_slowly_removable(struct fixture *f)
+{
+	declare_six(f);
+	write_text(f, "bpfshared.yaml", "mass_removal: {over_percent: 50, and_at_least: 8}\n");
+	pass(f, FILES);
+	f->now += 120 * SECOND;
+	pass(f, KERNEL);
+	assert_true(converged(f));
+}
+
+static void removals_in_quick_succession_are_one(void **state)
+{
+	struct fixture *f = *state;
+
+	declare_slowly_removable(f);
+	for (const char *name = "abc"; *name; name++) {
+		undeclare(f, arena_strndup(f->a, name, 1));
+		f->now += 5 * SECOND;
+		pass(f, FILES);
+		assert_true(converged(f));
+	}
+	undeclare(f, "d");
+	f->now += 40 * SECOND;
+	pass(f, FILES);
+	assert_true(waits(f));
+	assert_true(runs(f, "eth1", "d/"));
+	undeclare(f, "e");
+	f->now += 120 * SECOND; /* what waits does so whatever becomes of the others */
+	pass(f, FILES);
+	assert_true(waits(f));
+	assert_true(runs(f, "eth1", "d/") && runs(f, "eth1", "e/"));
+	/* That word is for all that went before as well. */
+	assert_int_equal(recon_confirm(f->recon, NULL, &f->e), 0);
+	pass(f, KERNEL);
+	assert_true(converged(f));
+	write_text(f, "d/nothing.yaml", "{}\n");
+	undeclare(f, "f");
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_string_equal(ours(f), "");
+}
+
+static void removals_over_a_long_time_never_wait(void **state)
+{
+	struct fixture *f = *state;
+
+	declare_slowly_removable(f);
+	write_text(f, "d/nothing.yaml", "{}\n");
+	for (const char *name = "abcdef"; *name; name++) {
+		undeclare(f, arena_strndup(f->a, name, 1));
+		f->now += 21 * SECOND; /* three of them are six things */
+		pass(f, FILES);
+		assert_true(converged(f));
+	}
+	assert_string_equal(ours(f), "");
+}
+
+/* As many come as go, or the interface takes its part away. */
+static void what_is_replaced_is_not_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	declare_slowly_removable(f);
+	for (const char *name = "abcdef"; *name; name++) {
+		write_text(f, arena_printf(f->a, "d/new-%c.yaml", *name),
+			   arena_printf(f->a,
+					"objects: {new-%c: {file: test_trace.bpf.o, programs: "
+					"{xdp_trace: {attach: [{xdp: {interface: eth0}}]}}}}\n",
+					*name));
+		undeclare(f, arena_strndup(f->a, name, 1));
+		pass(f, FILES);
+		assert_true(converged(f));
+	}
+	kern_fake_remove_interface(f->kernel, "eth0");
+	pass(f, KERNEL);
+	assert_return_code(unlink(at(f, "d/new-a.yaml")), errno);
+	pass(f, FILES);
+	assert_false(waits(f));
+}
+
 static void a_file_that_comes_back_ends_the_wait(void **state)
 {
 	struct fixture *f = *state;
@@ -261,6 +342,9 @@ int main(void)
 		TEST(many_removals_wait_for_their_confirmation),
 		TEST(what_waits_goes_on_waiting),
 		TEST(drift_is_no_confirmation),
+		TEST(removals_in_quick_succession_are_one),
+		TEST(removals_over_a_long_time_never_wait),
+		TEST(what_is_replaced_is_not_lost),
 		TEST(a_file_that_comes_back_ends_the_wait),
 		TEST(a_confirmation_is_for_what_was_shown),
 		TEST(a_confirmation_ends_with_a_pass_that_could_not_look),
