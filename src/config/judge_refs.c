@@ -15,11 +15,47 @@ const char *judge_cycle(struct judge *j, const char *const *names, size_t n)
 	return arena_printf(j->scratch, "%s%s", text, names[0]);
 }
 
+/* A file of which nothing is in force may declare what is missed; of several one that has its name. */
+static const struct desired_file *find_unread(const struct desired *d, const char *name)
+{
+	const struct desired_file *found = NULL;
+
+	for (size_t i = 0; i < d->file_count; i++) {
+		const struct desired_file *f = &d->files[i];
+
+		if ((f->state != FILE_INVALID && f->state != FILE_REFUSED) ||
+		    f->in_force != IN_FORCE_NONE)
+			continue;
+		if (!found || strstr(f->path, name))
+			found = f;
+	}
+	return found;
+}
+
+/* "FILE:LINE" of the first that is wrong with it. */
+static const char *first_fault(struct judge *j, const char *path)
+{
+	for (size_t i = 0; j->diags && i < j->diags->list.n; i++) {
+		const struct diag *d = &j->diags->list.v[i];
+
+		if (d->level == DIAG_ERROR && str_eq(d->origin.file, path) && d->origin.line)
+			return arena_printf(j->scratch, "%s:%u", path, d->origin.line);
+	}
+	return path;
+}
+
 static const char *suggest_object(struct judge *j, const char *name)
 {
 	const struct desired *d = j->desired;
 	const char **names = arena_calloc(j->scratch, d->object_count, sizeof(*names));
+	const struct desired_file *unread = find_unread(d, name);
 
+	if (unread)
+		return arena_printf(
+			j->scratch,
+			"it may be in %s, which is invalid (FileInvalid) and of which no "
+			"good version is known; repair that first",
+			first_fault(j, unread->path));
 	for (size_t i = 0; i < d->object_count; i++)
 		names[i] = d->objects[i].name;
 	return judge_suggest(j, name, "the objects are", names, d->object_count);

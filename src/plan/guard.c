@@ -153,11 +153,15 @@ static void hold_unused_preparations(struct planner *p)
 	}
 }
 
-static void hash_members(const struct waiting_removals *leaving, struct hasher *h)
+/* Where there is no such interface now, nothing goes. */
+static void hash_members(struct planner *p, const struct waiting_removals *leaving,
+			 struct hasher *h)
 {
 	for (size_t i = 0; i < leaving->member_count; i++) {
 		const struct waiting_member *m = &leaving->members[i];
 
+		if (!held_place(p, m))
+			continue;
 		hasher_add_field(h, m->netns);
 		hasher_add_field(h, m->interface);
 		hasher_add_field(h, m->hook == HOOK_TC ? tc_direction_names[m->direction] : "xdp");
@@ -170,7 +174,7 @@ static void hash_members(const struct waiting_removals *leaving, struct hasher *
  * What goes, by name: one operation for a chain can take away this member or that, and what is added there is no
  * part of what the operator confirms; nor is how things stand meanwhile, while somebody else took some of it away.
  */
-static void hash_leaving(const struct planner *p, const struct waiting_removals *leaving,
+static void hash_leaving(struct planner *p, const struct waiting_removals *leaving,
 			 struct hasher *h)
 {
 	const char *last = NULL;
@@ -184,7 +188,7 @@ static void hash_leaving(const struct planner *p, const struct waiting_removals 
 		last = op->object.instance;
 		hasher_add_field(h, op->key);
 	}
-	hash_members(leaving, h);
+	hash_members(p, leaving, h);
 	for (size_t i = 0; i < leaving->share_count; i++) {
 		hasher_add_field(h, leaving->shares[i].share);
 		hasher_add_field(h, leaving->shares[i].path);

@@ -117,8 +117,7 @@ static void note_place(struct collection *to, const struct tc_chain *t)
 
 /* --- members: what waited ----------------------------------------------------------------- */
 
-/* NULL: there is no such interface now. */
-static const struct chain *find_place(struct planner *p, const struct waiting_member *w)
+const struct chain *held_place(struct planner *p, const struct waiting_member *w)
 {
 	struct interface_range at;
 	size_t i;
@@ -168,7 +167,7 @@ static const struct observed_object *find_version(const struct planner *p,
 static bool still_waits(struct planner *p, const struct waiting_member *w)
 {
 	const struct instance *i = lookup_instance(p, w->instance);
-	const struct chain *c = find_place(p, w);
+	const struct chain *c = held_place(p, w);
 	const struct observed_interface *now =
 		observed_find_interface(p->observed, w->netns, w->ifindex);
 
@@ -353,7 +352,7 @@ bool held_is_at_hand(struct planner *p, const struct waiting_removals *leaving)
 {
 	for (size_t i = 0; i < p->in->waiting.member_count; i++) {
 		const struct waiting_member *w = &p->in->waiting.members[i];
-		const struct chain *c = find_place(p, w);
+		const struct chain *c = held_place(p, w);
 
 		if (c && find_noted(leaving, c, w->instance, w->program))
 			return true;
@@ -368,7 +367,7 @@ bool held_is_at_hand(struct planner *p, const struct waiting_removals *leaving)
 static bool has_members_at(struct planner *p, const struct waiting_removals *w, const char *key)
 {
 	for (size_t i = 0; i < w->member_count; i++) {
-		const struct chain *c = find_place(p, &w->members[i]);
+		const struct chain *c = held_place(p, &w->members[i]);
 
 		if (c && str_eq(chain_key(p, c), key))
 			return true;
@@ -394,7 +393,7 @@ static bool is_shown(const struct planner *p, const char *key)
 
 static void show_member(struct planner *p, const struct waiting_member *w)
 {
-	const struct chain *c = find_place(p, w);
+	const struct chain *c = held_place(p, w);
 	const char *key = c ? chain_key(p, c) : NULL;
 	struct draft *d;
 

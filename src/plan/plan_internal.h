@@ -667,6 +667,8 @@ size_t guard_hold(struct planner *p, const struct waiting_removals *leaving, cha
 void held_collect(struct planner *p, struct waiting_removals *ret);
 /* Drafts, only to be shown, for what waits and is not there now. */
 void held_show(struct planner *p, const struct waiting_removals *leaving);
+/* NULL: there is no such interface now. */
+const struct chain *held_place(struct planner *p, const struct waiting_member *w);
 /* Some of it could go, or be put back, now. */
 bool held_is_at_hand(struct planner *p, const struct waiting_removals *leaving);
 /* Names the removals among what is held for the next plan: those that are not known by their members. */

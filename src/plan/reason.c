@@ -34,7 +34,7 @@ const struct reason plan_reasons[] = {
 	{ REASON_CHAIN_HELD, "the chain stays as it is because of another of its members" },
 	{ REASON_FRAGS_MIX, "multi-buffer programs and others cannot be members of one chain" },
 	{ REASON_TAILCALL_UNAVAILABLE, "the kernel cannot run chains of tail calls" },
-	{ REASON_NEEDS_CONFIRM, "takes a detach, which waits for `bpfsharectl confirm`" },
+	{ REASON_NEEDS_CONFIRM, "takes a detach, or is a removal, which waits for `bpfsharectl confirm`" },
 	{ REASON_LIBXDP_UNAVAILABLE, "the kernel cannot build chains by libxdp's protocol" },
 	{ REASON_LIBXDP_TOO_MANY_MEMBERS,
 	  "more programs than a chain by libxdp's protocol can hold" },

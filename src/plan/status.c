@@ -299,8 +299,6 @@ static void status_objects(struct planner *p, struct status *s)
 	for (size_t i = 0; i < p->objects.n; i++) {
 		const struct object *o = p->objects.v[i];
 
-		if (o->standing == STANDING_UNCONFIRMED)
-			continue;
 		for (size_t k = 0; k < o->instances.n; k++)
 			s->objects[s->object_count++] = instance_row(p, o, o->instances.v[k]);
 		s->object_count += plain_row(p, o, &s->objects[s->object_count]);

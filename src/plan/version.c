@@ -89,6 +89,11 @@ static void resolve_frozen(struct planner *p, struct instance *i)
 		why.message =
 			"its file is invalid and no good version of it is known; what is in the "
 			"kernel stays as it is until the file is repaired or removed";
+	} else if (i->object->standing == STANDING_UNCONFIRMED) {
+		why.state = STATE_PENDING;
+		why.reason = REASON_NEEDS_CONFIRM;
+		why.message = "nothing declares it any more; its removal waits for "
+			      "`bpfsharectl confirm`";
 	} else {
 		why.reason = REASON_SUSPENDED;
 		why.message = "declared with `suspend: true`";

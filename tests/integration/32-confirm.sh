@@ -26,6 +26,17 @@ chain_is() { # IDS: the members that a packet meets, in order
 	equal "the chain is $1" "$1" "$(trace_last)"
 }
 
+empty_slot() { # INTERFACE INDEX
+	local id maps
+	id=$(bpftool -j net show dev "$1" | jq '.[0].xdp[0].id')
+	maps=$(bpftool -j prog show id "$id" | jq '.map_ids[]')
+	for id in $maps; do
+		if [ "$(bpftool -j map show id "$id" | jq -r .type)" = prog_array ]; then
+			bpftool map delete id "$id" key "$2" 0 0 0
+		fi
+	done
+}
+
 daemon_settings 'mass_removal: {over_percent: 50, and_at_least: 3}' 'resync_s: 86400'
 interface v0 p0
 interface v1 p1
@@ -56,6 +67,22 @@ refuse 1 "--once lets it wait as well" once
 equal "nothing was removed" "$before" "$(root_of v0)"
 daemon_start
 check "and so does the next daemon" until_true 10 waits
+
+ip link set v0 xdp off
+check "somebody detaches what waits" until_true 10 has_root v0
+chain_is "1 2 3 4"
+ip link set v1 xdp off # only what waits ran there
+check "also where nothing else is declared" until_true 10 has_root v1
+empty_slot v0 2
+check "reload" ctl reload
+chain_is "1 2 3 4"
+equal "it waits for the same as before" "$first" "$(token)"
+daemon_stop KILL
+ip link set v0 xdp off
+daemon_start
+check "and while no daemon runs" until_true 10 has_root v0
+chain_is "1 2 3 4"
+equal "it waits for the same as before" "$first" "$(token)"
 
 for i in 6 7 8 9; do member m$i $i $((10 * i)) v0; done
 check "another edit is applied" until_true 10 is_ready m9
@@ -114,8 +141,14 @@ rm "$conf"/m{7,8}.yaml
 check "two are few enough" converge
 chain_is "1 2 6 9"
 
-rm "$conf"/m{1,2,6,9}.yaml
-check "the rest" until_true 10 waits
+rm "$conf/m9.yaml"
+check "as is a third" converge
+rm "$conf/m6.yaml"
+check "but not a fourth, one after the other" until_true 10 waits
+chain_is "1 2 6"
+fourth=$(token)
+rm "$conf"/m{1,2}.yaml
+check "the rest" until_true 10 waits_else "$fourth"
 output=$(ctl confirm)
 equal "without a token" 0 $?
 matches "what waits now is confirmed" "^confirmed [0-9]+ operations" "$output"

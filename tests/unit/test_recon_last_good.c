@@ -31,6 +31,31 @@ static void a_vanished_directory_is_no_wish(void **state)
 	assert_false(runs(f, "eth0", "a/"));
 }
 
+/* What is missed may be in a file that cannot be read: no other object is meant then. */
+static void a_missed_object_may_be_in_an_invalid_file(void **state)
+{
+	struct fixture *f = *state;
+	size_t found = 0;
+
+	write_text(f, "d/m2.yaml",
+		   "objects: {m2: {file: test_trace.bpf.o, maps: {trace: {use: m1/trace}}, "
+		   "programs: {xdp_trace: {}}}}\n");
+	write_text(f, "d/m1.yaml", "objects:\n  m1: {file: test_trace.bpf.o\n");
+	pass(f, FILES);
+	for (size_t i = 0; i < recon_status(f->recon)->object_count; i++) {
+		const struct status_object *o = &recon_status(f->recon)->objects[i];
+
+		if (strcmp(o->name, "m2") != 0)
+			continue;
+		found++;
+		assert_has(o->condition.message, "no file declares the object 'm1'");
+		assert_has(o->condition.message, "m1.yaml:");
+		assert_has(o->condition.message, "which is invalid (FileInvalid)");
+		assert_null(strstr(o->condition.message, "did you mean"));
+	}
+	assert_int_equal(found, 1);
+}
+
 static void a_start_without_any_directory_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -515,6 +540,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_vanished_directory_is_no_wish),
+		TEST(a_missed_object_may_be_in_an_invalid_file),
 		TEST(a_start_without_any_directory_changes_nothing),
 		TEST(a_directory_that_an_earlier_process_saw_is_missed),
 		TEST(a_directory_that_nobody_ever_saw_is_not_missed),
