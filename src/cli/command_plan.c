@@ -2,15 +2,20 @@
 /*
  * What the daemon would do in its next pass: the same reading, observing and planning,
  * and nothing applied. The daemon's memory of failed attempts is not known here, so what it
- * has tried in vain is planned again.
+ * has tried in vain is planned again. A daemon that runs is asked whether it would do anything at all.
  */
 #include <errno.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "base/str.h"
+#include "cli/ask.h"
+#include "plan/reason.h"
 #include "recon/engine.h"
 #include "recon/report.h"
 #include "recon/waiting.h"
+
+/* The plan does not wait longer for a daemon that is busy. */
+#define DAEMON_MS 2000
 
 struct session {
 	struct cli *cli;
@@ -95,6 +100,54 @@ static int make_plan(struct session *s, struct error *e)
 	return 0;
 }
 
+/* --- what the daemon makes of it ------------------------------------------------------ */
+
+static bool has_text(const json_t *list, const char *text)
+{
+	const json_t *at;
+	size_t i;
+
+	json_array_foreach(list, i, at)
+		if (str_eq(json_string_value(at), text))
+			return true;
+	return false;
+}
+
+/* Messages of everything in the status that is left alone for a while, each once. */
+static void collect_contested(const json_t *j, json_t *messages)
+{
+	const char *message = json_string_value(json_object_get(j, "message"));
+	const char *key;
+	json_t *value;
+	size_t i;
+
+	if (str_eq(json_string_value(json_object_get(j, "reason")), REASON_CONTESTED) && message &&
+	    !has_text(messages, message))
+		(void)json_array_append_new(messages, json_string(message));
+	json_array_foreach(j, i, value)
+		collect_contested(value, messages);
+	json_object_foreach((json_t *)j, key, value)
+		collect_contested(value, messages);
+}
+
+/* A plan is no promise while a daemon is suspended, or leaves something to somebody who fights for it. */
+static void add_daemon(const struct cli *c, json_t *plan)
+{
+	cleanup(varlink_client_freep) struct varlink_client *client = NULL;
+	struct varlink_answer answer = { 0 };
+	json_t *messages = json_array();
+	const json_t *status = NULL;
+
+	if (ask_start(c, ASK_STATUS, "GetStatus", NULL, false, &client, NULL) >= 0 &&
+	    varlink_client_receive(client, DAEMON_MS, &answer, NULL) >= 0)
+		status = json_object_get(answer.parameters, "status");
+	collect_contested(status, messages);
+	(void)json_object_set_new(plan, "suspended",
+				  json_boolean(json_is_true(json_object_get(status, "suspended"))));
+	(void)json_object_set_new(plan, "contested", messages);
+	varlink_answer_done(&answer);
+}
+
 /* Files with faults keep their last good version: the plan is without what they ask for now. */
 static int show(struct session *s)
 {
@@ -102,6 +155,7 @@ static int show(struct session *s)
 	json_t *plan = report_plan(s->plan);
 	size_t errors = s->generation->diags.errors;
 
+	add_daemon(s->cli, plan);
 	if (s->cli->json) {
 		(void)json_object_set_new(plan, "errors", json_integer((json_int_t)errors));
 		cli_print_json(plan);

@@ -144,6 +144,8 @@ static void explain_all(const struct cli *c)
 	if (r < 0 || varlink_client_receive(client, (int)(GRACE_S * 1000), &answer, NULL) < 0)
 		return;
 	status = json_object_get(answer.parameters, "status");
+	if (json_is_true(json_object_get(status, "suspended")))
+		strbuf_add(&why, "  changes are suspended until 'bpfsharectl resume'\n");
 	explain_files(status, &why);
 	explain(c, status, "objects", "object", &why);
 	explain(c, status, "shares", "share", &why);

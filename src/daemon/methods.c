@@ -127,7 +127,7 @@ static void wait_for_pass(const struct request *q, json_t *parameters)
 /* Who answers, what was repaired, and why the last pass could not look; NULL if it could. */
 static void add_daemon(json_t *status, const struct recon *r)
 {
-	const char *trouble = recon_trouble(r), *reason;
+	const char *trouble = recon_trouble(r), *warning = recon_warning(r), *reason;
 	json_t *repairs = json_object();
 	uint64_t count;
 
@@ -137,6 +137,7 @@ static void add_daemon(json_t *status, const struct recon *r)
 				  json_pack("{s:s,s:i,s:o}", "version", PACKAGE_VERSION, "pid",
 					    (int)getpid(), "repairs", repairs));
 	(void)json_object_set_new(status, "trouble", trouble ? json_string(trouble) : json_null());
+	(void)json_object_set_new(status, "warning", warning ? json_string(warning) : json_null());
 }
 
 /* Names for report_status(), borrowed from the parameters; the list is the caller's. */

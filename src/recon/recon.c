@@ -198,10 +198,15 @@ static void log_diags(const struct generation *g)
 static void keep(struct recon *r, const struct string_list *refused)
 {
 	struct error e = { 0 };
-	const char *text = generation_keep(r->generation, refused, &e) < 0 ? e.text : NULL;
+	cleanup(freep) char *text = NULL;
 
+	if (generation_keep(r->generation, refused, &e) < 0)
+		text = xasprintf(
+			"last good configuration is kept in memory only, so a restart would "
+			"not know it: %s; repair that, then `bpfsharectl reload`",
+			e.text);
 	if (text && !str_eq(r->store_trouble, text)) {
-		log_warning("last good configuration is kept in memory only: %s", text);
+		log_warning("%s", text);
 		recon_event_add(r, "failure", "last good configuration", NULL, "%s", text);
 	} else if (!text && r->store_trouble) {
 		log_notice("last good configuration is kept on disk again");
@@ -209,7 +214,7 @@ static void keep(struct recon *r, const struct string_list *refused)
 				"kept on disk again");
 	}
 	free(r->store_trouble);
-	r->store_trouble = text ? xstrdup(text) : NULL;
+	r->store_trouble = take_ptr(text);
 }
 
 static void adopt(struct recon *r, struct generation *g)
@@ -753,6 +758,11 @@ const char *recon_trouble(const struct recon *r)
 	if (r->kernel_trouble)
 		return r->kernel_trouble;
 	return r->layout_trouble ? r->layout_trouble : r->files_trouble;
+}
+
+const char *recon_warning(const struct recon *r)
+{
+	return r->store_trouble;
 }
 
 uint64_t recon_passes(const struct recon *r)

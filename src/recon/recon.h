@@ -50,6 +50,8 @@ const struct plan *
 recon_plan(const struct recon *r); /* of the last pass: what remains to be done */
 /* Network namespaces as the last pass observed them; valid until the next one. */
 const struct observed_netns *recon_netns(const struct recon *r, size_t *ret_count);
+/* What would not survive a restart, with the remedy; NULL: nothing. The node may have converged all the same. */
+const char *recon_warning(const struct recon *r);
 const char *
 recon_trouble(const struct recon *r);         /* why the last pass could not look; NULL: it could */
 uint64_t recon_passes(const struct recon *r); /* completed ones, for the watchdog and `wait` */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "plan/reason.h"
 #include "recon/report.h"
 
 #define COLUMNS_MOST 6
@@ -324,6 +325,8 @@ static void render_headline(const json_t *status, struct strbuf *out)
 	strbuf_add(out, "\n");
 	if (has_value(status, "trouble"))
 		strbuf_addf(out, "trouble: %s\n", get_text(status, "trouble"));
+	if (has_value(status, "warning"))
+		strbuf_addf(out, "warning: %s\n", get_text(status, "warning"));
 }
 
 void render_status(const json_t *status, struct strbuf *out)
@@ -593,9 +596,14 @@ void render_plan(const json_t *plan, struct strbuf *out)
 	const json_t *ops = json_object_get(plan, "operations"),
 		     *held = json_object_get(plan, "held"),
 		     *problems = json_object_get(plan, "problems");
-	const json_t *op, *problem;
+	const json_t *op, *problem, *message;
 	size_t i;
 
+	if (json_is_true(json_object_get(plan, "suspended")))
+		strbuf_add(out, "suspended: nothing is changed until `bpfsharectl resume`\n");
+	json_array_foreach(json_object_get(plan, "contested"), i, message)
+		strbuf_addf(out, "left alone for now: " REASON_CONTESTED ": %s\n",
+			    json_string_value(message));
 	json_array_foreach(ops, i, op)
 		strbuf_addf(out, "%3zu  %s\n", i + 1, get_text(op, "text"));
 	if (json_array_size(held))

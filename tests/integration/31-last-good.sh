@@ -47,6 +47,7 @@ head -c 1m /dev/zero 2>/dev/null >"$state/ballast"
 daemon_start
 check "a full state directory keeps nothing from its work" converge
 equal "which is told in one event" 1 "$(told 'No space left on device')"
+matches "and in the status, as long as it lasts" "warning: .*in memory only.*No space left on device" "$(ctl status)"
 check "a resync later" ctl reload
 check "and again" ctl reload
 equal "it is still one" 1 "$(told 'No space left on device')"

@@ -113,6 +113,10 @@ chain_is "1 2 3 4 6 7 8 9"
 check "suspended" ctl suspend
 refuse 1 "nothing can be confirmed" ctl confirm
 matches "which is said" "suspended" "$(ctl confirm 2>&1)"
+refuse 124 "waiting is in vain" ctl wait --timeout 0.5
+matches "which is said" "suspended until 'bpfsharectl resume'" "$(ctl wait --timeout 0.5 2>&1)"
+output=$(ctl plan --bpffs "$bpffs" --conf-dir "$conf" --config "$work/bpfshared.yaml" --run-dir "$run")
+matches "plan says so as well" "^suspended: nothing is changed" "$output"
 check "resumed" ctl resume
 check "it waits" until_true 10 waits
 chain_is "1 2 3 4 6 7 8 9"

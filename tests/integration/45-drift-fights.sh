@@ -59,6 +59,8 @@ fight() {
 fight &
 enemy=$!
 check "two managers: we stop" until_true 20 is blocked Contested
+matches "two managers: plan says that it is left alone" "left alone for now: Contested" \
+	"$(ctl plan --bpffs "$bpffs" --conf-dir "$conf" --config "$work/bpfshared.yaml" --run-dir "$run")"
 equal "two managers: after so many repairs" 5 "$(repairs RootReplaced)"
 matches "two managers: the reason says who" \
 	"program xdp_trace .id $evil, loaded by uid 0. was attached instead" \

@@ -498,6 +498,8 @@ static void a_store_that_cannot_be_used_is_told_once(void **state)
 	pass(f, FILES);
 	assert_true(converged(f));
 	assert_int_equal(told(f, "last good versions"), 1);
+	assert_has(recon_warning(f->recon), "in memory only");
+	assert_has(recon_warning(f->recon), "bpfsharectl reload");
 	write_text(f, "d/b.yaml", ON("b", "eth1"));
 	pass(f, FILES);
 	pass(f, FILES);
@@ -511,6 +513,7 @@ static void a_store_that_cannot_be_used_is_told_once(void **state)
 	assert_int_equal(unlink(at(f, "state")), 0);
 	pass(f, FILES); /* nothing changed; what could not be kept is kept now */
 	assert_int_equal(told(f, "kept on disk again"), 1);
+	assert_null(recon_warning(f->recon));
 	write_text(f, "d/a.yaml", BROKEN);
 	pass_anew(f);
 	assert_int_equal(file(f, "a.yaml")->in_force, IN_FORCE_PREVIOUS);
