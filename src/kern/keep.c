@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/ids.h"
 #include "base/macros.h"
 #include "base/num.h"
 #include "base/str.h"
@@ -463,46 +464,28 @@ static int is_mark(struct arena *a, uint32_t id, const char *name, struct error 
 	return r < 0 ? r : pin_is_meta(fd, &map, name);
 }
 
-struct id_list {
-	LIST(uint32_t) list;
-};
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void list_pinned(struct arena *a, const struct observed *o, struct id_list *ret)
+static void list_pinned(struct arena *a, const struct observed *o, struct ids *ret)
 {
 	for (size_t i = 0; i < o->chain_count; i++)
-		*LIST_ADD(a, &ret->list) = o->chains[i].id;
+		ids_add(a, ret, o->chains[i].id);
 	for (size_t i = 0; i < o->object_count; i++)
 		for (size_t k = 0; k < o->objects[i].program_count; k++)
-			*LIST_ADD(a, &ret->list) = o->objects[i].programs[k].id;
-	if (ret->list.n > 0)
-		qsort(ret->list.v, ret->list.n, sizeof(*ret->list.v), by_number);
-}
-
-static bool has_id(const struct id_list *l, uint32_t id)
-{
-	return l->list.n > 0 &&
-	       bsearch(&id, l->list.v, l->list.n, sizeof(*l->list.v), by_number) != NULL;
+			ids_add(a, ret, o->objects[i].programs[k].id);
+	ids_sort(ret);
 }
 
 int keep_find_marks(const struct kern_context *c, struct arena *a, struct observed *o,
 		    struct error *e)
 {
 	const char *name = pin_meta_name(a, c->tag);
-	struct id_list pinned = { 0 };
+	struct ids pinned = { 0 };
 
 	list_pinned(a, o, &pinned);
 	for (size_t i = 0; i < o->program_count; i++) {
 		struct observed_program *p = &o->programs[i];
 		int r;
 
-		if (has_id(&pinned, p->id) || p->map_count == 0 || !pin_is_by_us(p))
+		if (ids_has(&pinned, p->id) || p->map_count == 0 || !pin_is_by_us(p))
 			continue;
 		/* It is bound after the load; other maps are not to be opened by id (object_recover.c says why). */
 		r = is_mark(a, p->maps[p->map_count - 1], name, e);

@@ -238,7 +238,7 @@ static int observe_dispatch(struct view *v, const struct observed_interface *i,
 		return 0;
 	d->frags = config.frags;
 	d->devbound = config.devbound;
-	d->ours = config.tag == libxdp_tag(v->c);
+	d->ours = config.tag == libxdp_tag(v->c) && pin_is_by_us(p);
 	d->bpfshare = config.tag != 0;
 	p->ours = p->ours || (d->ours && !observed_find_chain(v->o, p->id));
 	observe_members(v, &config, d);

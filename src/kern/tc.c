@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 
+#include "base/ids.h"
 #include "base/macros.h"
 #include "base/str.h"
 #include "kern/clsact.h"
@@ -131,43 +132,11 @@ int tc_observe(struct arena *a, const char *netns, bool everywhere, struct obser
 
 /* --- programs ------------------------------------------------------------------- */
 
-/* Ids, first with doubles and in any order. */
-struct id_list {
-	LIST(uint32_t) list;
-};
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void sort_ids(struct id_list *l)
-{
-	size_t n = 0;
-
-	if (l->list.n == 0)
-		return;
-	qsort(l->list.v, l->list.n, sizeof(*l->list.v), by_number);
-	for (size_t i = 0; i < l->list.n; i++)
-		if (i == 0 || l->list.v[i] != l->list.v[n - 1])
-			l->list.v[n++] = l->list.v[i];
-	l->list.n = n;
-}
-
-static bool has_id(const struct id_list *l, uint32_t id)
-{
-	return l->list.n > 0 &&
-	       bsearch(&id, l->list.v, l->list.n, sizeof(*l->list.v), by_number) != NULL;
-}
-
-static void add_ids(struct arena *a, const struct observed_tc_program *p, size_t n,
-		    struct id_list *ret)
+static void add_ids(struct arena *a, const struct observed_tc_program *p, size_t n, struct ids *ret)
 {
 	for (size_t i = 0; i < n; i++)
 		if (p[i].id)
-			*LIST_ADD(a, &ret->list) = p[i].id;
+			ids_add(a, ret, p[i].id);
 }
 
 static int by_id(const void *a, const void *b)
@@ -180,14 +149,14 @@ static int by_id(const void *a, const void *b)
 int tc_observe_programs(struct arena *a, struct observed *ret, struct error *e)
 {
 	struct observed_program *programs;
-	struct id_list ids = { 0 };
+	struct ids ids = { 0 };
 	size_t n = ret->program_count;
 
 	for (size_t i = 0; i < ret->tc_count; i++) {
 		add_ids(a, ret->tc[i].programs, ret->tc[i].program_count, &ids);
 		add_ids(a, ret->tc[i].filters, ret->tc[i].filter_count, &ids);
 	}
-	sort_ids(&ids);
+	ids_sort(&ids);
 	if (ids.list.n == 0)
 		return 0;
 	programs = arena_calloc(a, n + ids.list.n, sizeof(*programs));
@@ -208,31 +177,31 @@ int tc_observe_programs(struct arena *a, struct observed *ret, struct error *e)
 
 /* --- whose they are ---------------------------------------------------------------- */
 
-static void list_our_programs(struct arena *a, const struct observed *o, struct id_list *ret)
+static void list_our_programs(struct arena *a, const struct observed *o, struct ids *ret)
 {
 	for (size_t i = 0; i < o->chain_count; i++)
-		*LIST_ADD(a, &ret->list) = o->chains[i].id;
+		ids_add(a, ret, o->chains[i].id);
 	for (size_t i = 0; i < o->object_count; i++)
 		for (size_t k = 0; k < o->objects[i].program_count; k++)
-			*LIST_ADD(a, &ret->list) = o->objects[i].programs[k].id;
+			ids_add(a, ret, o->objects[i].programs[k].id);
 	/* What lost its pins is known by its mark. */
 	for (size_t i = 0; i < o->program_count; i++)
 		if (o->programs[i].ours)
-			*LIST_ADD(a, &ret->list) = o->programs[i].id;
-	sort_ids(ret);
+			ids_add(a, ret, o->programs[i].id);
+	ids_sort(ret);
 }
 
-static void list_our_links(struct arena *a, const struct observed *o, struct id_list *ret)
+static void list_our_links(struct arena *a, const struct observed *o, struct ids *ret)
 {
 	for (size_t i = 0; i < o->link_count; i++)
 		if ((o->links[i].pinned || o->links[i].lost) && o->links[i].hook == HOOK_TC)
-			*LIST_ADD(a, &ret->list) = o->links[i].id;
-	sort_ids(ret);
+			ids_add(a, ret, o->links[i].id);
+	ids_sort(ret);
 }
 
 void tc_find_ours(const struct kern_context *c, struct arena *a, struct observed *ret)
 {
-	struct id_list programs = { 0 }, links = { 0 };
+	struct ids programs = { 0 }, links = { 0 };
 	const char *mark = clsact_mark(a, c);
 
 	list_our_programs(a, ret, &programs);
@@ -243,12 +212,12 @@ void tc_find_ours(const struct kern_context *c, struct arena *a, struct observed
 		for (size_t k = 0; k < tc->program_count; k++) {
 			struct observed_tc_program *p = &tc->programs[k];
 
-			p->ours = has_id(&links, p->link_id) || has_id(&programs, p->id);
+			p->ours = ids_has(&links, p->link_id) || ids_has(&programs, p->id);
 		}
 		for (size_t k = 0; k < tc->filter_count; k++) {
 			struct observed_tc_program *p = &tc->filters[k];
 
-			p->ours = has_id(&programs, p->id) && str_eq(p->filter_name, mark);
+			p->ours = ids_has(&programs, p->id) && str_eq(p->filter_name, mark);
 		}
 	}
 }

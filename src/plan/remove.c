@@ -5,9 +5,9 @@
  * last users away, so that where one of them fails the old things stay; and after a grace period,
  * since a packet may still be on its way through them.
  */
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/ids.h"
 #include "base/str.h"
 #include "plan/plan_internal.h"
 
@@ -87,36 +87,17 @@ static struct draft *link_remove(struct planner *p, const struct observed_link *
 	return d;
 }
 
-/* Ids of the links that something observed at an interface is attached by. */
-struct id_list {
-	LIST(uint32_t) list;
-};
-
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void list_seen(const struct planner *p, struct id_list *ret)
+/* The links that something observed at an interface is attached by. */
+static void list_seen(const struct planner *p, struct ids *ret)
 {
 	for (size_t i = 0; i < p->observed->interface_count; i++)
 		if (p->chains[i].live.link)
-			*LIST_ADD(p->a, &ret->list) = p->chains[i].live.link->id;
+			ids_add(p->a, ret, p->chains[i].live.link->id);
 	for (size_t i = 0; i < p->tc_chain_count; i++)
 		for (size_t k = 0; k < p->tc_chains[i].entry_count; k++)
 			if (p->tc_chains[i].entries[k].observed->link_id)
-				*LIST_ADD(p->a, &ret->list) =
-					p->tc_chains[i].entries[k].observed->link_id;
-	if (ret->list.n > 0)
-		qsort(ret->list.v, ret->list.n, sizeof(*ret->list.v), by_number);
-}
-
-static bool has_id(const struct id_list *l, uint32_t id)
-{
-	return l->list.n > 0 &&
-	       bsearch(&id, l->list.v, l->list.n, sizeof(*l->list.v), by_number) != NULL;
+				ids_add(p->a, ret, p->tc_chains[i].entries[k].observed->link_id);
+	ids_sort(ret);
 }
 
 /*
@@ -126,7 +107,7 @@ static bool has_id(const struct id_list *l, uint32_t id)
 static void links_plan(struct removal *r)
 {
 	struct planner *p = r->p;
-	struct id_list seen = { 0 };
+	struct ids seen = { 0 };
 
 	list_seen(p, &seen);
 	for (size_t i = 0; i < p->observed->link_count; i++) {
@@ -135,7 +116,7 @@ static void links_plan(struct removal *r)
 		const struct observed_chain *c = observed_find_chain(p->observed, l->program_id);
 		struct draft *d;
 
-		if (has_id(&seen, l->id))
+		if (ids_has(&seen, l->id))
 			continue;
 		d = l->ifindex ? NULL : link_remove(p, l);
 		if (entry)

@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/macros.h"
 #include "base/num.h"
@@ -885,6 +886,29 @@ static void what_an_arena_borrows_is_given_back_last_first(void **state)
 	assert_string_equal(text, "ba");
 }
 
+static void sets_of_ids_have_each_once(void **state)
+{
+	static const uint32_t ids[] = { 7, UINT32_MAX, 0, 7, 3, 0, 3, UINT32_MAX - 1 };
+	static const uint32_t sorted[] = { 0, 3, 7, UINT32_MAX - 1, UINT32_MAX };
+	cleanup(arena_freep) struct arena *a = arena_new();
+	struct ids s = { 0 };
+
+	(void)state;
+	ids_sort(&s);
+	assert_int_equal(s.list.n, 0);
+	assert_false(ids_has(&s, 0));
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		ids_add(a, &s, ids[i]);
+	ids_sort(&s);
+	assert_int_equal(s.list.n, ARRAY_SIZE(sorted));
+	assert_memory_equal(s.list.v, sorted, sizeof(sorted));
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		assert_true(ids_has(&s, ids[i]));
+	assert_false(ids_has(&s, 1));
+	assert_false(ids_has(&s, 8));
+	assert_false(ids_has(&s, 0x80000000));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -912,6 +936,7 @@ int main(void)
 		cmocka_unit_test(nearest_suggestion_wins_then_first),
 		cmocka_unit_test(strbuf_grows_and_terminates),
 		cmocka_unit_test(strbuf_pads_last_line_to_column),
+		cmocka_unit_test(sets_of_ids_have_each_once),
 		cmocka_unit_test(unsigned_numbers),
 		cmocka_unit_test(signed_numbers),
 		cmocka_unit_test(bounded_numbers),
