@@ -22,7 +22,7 @@
 struct kept_pin {
 	char *name; /* below the directory: "programs/count", "meta"; "" for the directory's own path */
 	uint32_t id;
-	int fd;
+	int fd; /* -1: there are as many as there may be */
 };
 
 struct kept {
@@ -52,9 +52,9 @@ struct keep *keep_new(void)
 
 static void pin_let_go(struct keep *k, struct kept_pin *p)
 {
+	k->held -= p->fd >= 0;
 	closep(&p->fd);
 	free(p->name);
-	k->held--;
 }
 
 static void let_go(struct keep *k, struct kept *kept)
@@ -117,9 +117,16 @@ static struct kept_pin *find_pin(const struct kept *kept, const char *name)
 	return NULL;
 }
 
+static struct kept_pin *find_held(const struct kept *kept, const char *name)
+{
+	struct kept_pin *p = find_pin(kept, name);
+
+	return p && p->fd >= 0 ? p : NULL;
+}
+
 int keep_find(const struct keep *k, const char *directory, const char *name, uint32_t *ret_id)
 {
-	const struct kept_pin *p = k ? find_pin(find(k, directory), name) : NULL;
+	const struct kept_pin *p = k ? find_held(find(k, directory), name) : NULL;
 
 	if (ret_id)
 		*ret_id = p ? p->id : 0;
@@ -141,7 +148,7 @@ void keep_list(const struct keep *k, struct arena *a, const char *part, const ch
 
 	for (size_t i = k ? place(k, prefix) : 0;
 	     k && i < k->n && str_starts(k->v[i].directory, prefix); i++)
-		if (find_pin(&k->v[i], name))
+		if (find_held(&k->v[i], name))
 			*LIST_ADD(a, &names) = arena_strdup(a, k->v[i].directory + strlen(prefix));
 	*ret = (struct string_list){ names.v, names.n };
 }
@@ -225,6 +232,15 @@ static bool is_same(const struct kept_pin *held, const struct kept_pin *want)
 	return str_eq(held->name, want->name) && (!want->id || held->id == want->id);
 }
 
+/* Something of it is not held for want of descriptors, of which there are some now. */
+static bool can_hold_more(const struct keep *k, const struct kept *kept)
+{
+	for (size_t i = 0; k->held < k->most && i < kept->n; i++)
+		if (kept->v[i].fd < 0)
+			return true;
+	return false;
+}
+
 /* What is held already is moved over, the rest is opened. */
 static void hold(struct keep *k, const struct kern_context *c, struct arena *a, struct kept *kept,
 		 const struct wanted *w)
@@ -235,14 +251,17 @@ static void hold(struct keep *k, const struct kern_context *c, struct arena *a, 
 	for (size_t i = 0; i < w->list.n; i++) {
 		struct kept_pin *want = &w->list.v[i], *held = find_pin(kept, want->name);
 
-		if (held && is_same(held, want)) {
+		if (held && held->fd >= 0 && is_same(held, want)) {
 			v[n++] = *held;
 			held->name = NULL;
 			held->fd = -1;
-			k->held++; /* is counted down with the old list */
 			continue;
 		}
-		want->fd = k->held < k->most ? open_pin(c, a, kept->directory, want) : -1;
+		if (k->held >= k->most) {
+			v[n++] = (struct kept_pin){ xstrdup(want->name), want->id, -1 };
+			continue;
+		}
+		want->fd = open_pin(c, a, kept->directory, want);
 		if (want->fd < 0)
 			continue;
 		v[n++] = (struct kept_pin){ xstrdup(want->name), pin_id(want->fd), want->fd };
@@ -266,11 +285,13 @@ static const char *below(struct arena *a, const char *part, const char *name)
 /* --- objects ---------------------------------------------------------------------- */
 
 /* With a thousand objects that did not change no name is to be made. */
-static bool object_is_held(const struct kept *kept, const struct observed_object *o)
+static bool object_is_held(const struct keep *k, const struct kept *kept,
+			   const struct observed_object *o)
 {
 	size_t n = 0;
 
-	if (!kept || kept->n != o->program_count + o->map_count + o->extension_count + 1)
+	if (!kept || kept->n != o->program_count + o->map_count + o->extension_count + 1 ||
+	    can_hold_more(k, kept))
 		return false;
 	for (size_t i = 0; i < o->program_count; i++)
 		if (kept->v[n++].id != o->programs[i].id)
@@ -291,7 +312,7 @@ static void hold_object(struct keep *k, const struct kern_context *c, struct are
 	struct kept *kept = find(k, directory);
 	struct wanted w = { 0 };
 
-	if (!o->complete || object_is_held(kept, o)) {
+	if (!o->complete || object_is_held(k, kept, o)) {
 		if (kept)
 			kept->seen = true;
 		return;
@@ -357,7 +378,7 @@ static void hold_chain(struct keep *k, const struct kern_context *c, struct aren
 		if (chain->slots[slot] || find_pin(kept, name))
 			want(a, &w, name, 0);
 	}
-	if (kept->n != w.list.n)
+	if (kept->n != w.list.n || can_hold_more(k, kept))
 		hold(k, c, a, kept, &w);
 }
 
@@ -371,7 +392,7 @@ static void hold_link(struct keep *k, const struct kern_context *c, struct arena
 		return;
 	kept = get(k, layout_link_pin(a, link->id, link->netns));
 	kept->seen = true;
-	if (kept->n)
+	if (kept->n && !can_hold_more(k, kept))
 		return;
 	want(a, &w, "", link->id);
 	hold(k, c, a, kept, &w);
@@ -401,6 +422,17 @@ void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
 	for (size_t i = k->n; i-- > 0;)
 		if (!k->v[i].seen && !chain_is_needed(&k->v[i], o))
 			remove_at(k, i);
+}
+
+size_t keep_unheld(const struct keep *k, size_t *ret_held)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->n; i++)
+		for (size_t at = 0; at < k->v[i].n; at++)
+			n += k->v[i].v[at].fd < 0;
+	*ret_held = k->held;
+	return n;
 }
 
 /* --- our directory ---------------------------------------------------------------- */

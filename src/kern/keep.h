@@ -35,6 +35,9 @@ void keep_forget_link(struct keep *k, uint32_t id); /* in whatever namespace */
 void keep_update(struct keep *k, const struct kern_context *c, struct arena *a,
 		 const struct observed *o);
 
+/* Pins that are not held because there are as many descriptors as there may be. */
+size_t keep_unheld(const struct keep *k, size_t *ret_held);
+
 /*
  * Our directory as it is seen (fd, which stays the caller's; -1: it is not there): whether the one seen before was
  * renamed is told by where its descriptor leads now. NULL: it was not, or it is gone.

@@ -251,6 +251,7 @@ static int linux_observe(void *ctx, struct arena *a, const struct observe_reques
 	o.libxdp_protocol = want->libxdp_protocol ? want->libxdp_protocol : host_protocol();
 	o.features = kern_linux_features(k, &o.feature_count);
 	keep_update(k->keep, c, a, &o);
+	o.pins_unheld = keep_unheld(k->keep, &o.pins_held);
 	map_snapshots_prune(c->snapshots, &o);
 	*ret = o;
 	return 0;

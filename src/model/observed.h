@@ -224,6 +224,8 @@ struct observed {
 		*directory_moved; /* where it is now, after somebody renamed it; NULL: nobody did */
 	uint32_t layout; /* the highest mark of a layout in it; 0: none, it is absent or of version 1 */
 	struct string_list foreign; /* paths below our directory of what is not ours */
+	size_t pins_held,
+		pins_unheld; /* by a descriptor of this process; or not, since it may have no more */
 	struct observed_netns *netns;
 	struct observed_interface *interfaces; /* by netns (the own first, then by name), ifindex */
 	struct observed_dispatch *dispatches;  /* likewise */

@@ -55,6 +55,7 @@ const struct reason plan_reasons[] = {
 	{ REASON_NO_SUCH_USER, "the user is not known on this node" },
 	{ REASON_PATH_IN_USE, "something else is mounted at the path" },
 	{ REASON_PATH_CONFLICT, "another target has the same path" },
+	{ REASON_DESCRIPTOR_LIMIT, "there are more pins than descriptors to hold them by" },
 	{ REASON_MOUNT_COVERED, "something else is mounted over the share" },
 	{ REASON_UNPRIVILEGED_BPF_BLOCKED,
 	  "the kernel refuses map access to processes without privilege" },

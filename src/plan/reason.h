@@ -54,6 +54,7 @@
 #define REASON_NO_SUCH_USER             "NoSuchUser"
 #define REASON_PATH_IN_USE              "PathInUse"
 #define REASON_PATH_CONFLICT            "PathConflict"
+#define REASON_DESCRIPTOR_LIMIT         "DescriptorLimit"
 #define REASON_MOUNT_COVERED            "MountCovered"
 #define REASON_UNPRIVILEGED_BPF_BLOCKED "UnprivilegedBpfBlocked"
 #define REASON_READ_ONLY_NOT_ENFORCED   "ReadOnlyNotEnforced"

@@ -376,11 +376,30 @@ static void look_at_share(struct arena *a, const struct observed_mount *m, struc
 					    m->pins[i].name));
 }
 
+/* Numbers that do not change with every pin, so that it is told once. */
+static void look_at_descriptors(struct arena *a, const struct observed *o, struct drift_notices *l)
+{
+	size_t limit = 1024;
+
+	if (!o->pins_unheld)
+		return;
+	while (limit < 2 * (o->pins_held + o->pins_unheld))
+		limit *= 2;
+	notice(a, l, "daemon", REASON_DESCRIPTOR_LIMIT,
+	       arena_printf(
+		       a,
+		       "there are more pins than the %zu descriptors by which this process may hold "
+		       "them; if somebody deletes one of the others, what it was for may be gone: "
+		       "give the unit LimitNOFILE=%zu",
+		       o->pins_held, limit));
+}
+
 void drift_look(struct arena *a, const struct observed *o, struct drift_notices *ret)
 {
 	for (size_t i = 0; i < o->foreign.n; i++)
 		notice(a, ret, "our directory", REASON_FOREIGN_PIN,
 		       arena_printf(a, "%s in it is not ours; it is left alone", o->foreign.v[i]));
+	look_at_descriptors(a, o, ret);
 	for (size_t i = 0; i < o->mount_count; i++)
 		if (o->mounts[i].ours)
 			look_at_share(a, &o->mounts[i], ret);

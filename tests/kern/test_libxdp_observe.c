@@ -285,6 +285,46 @@ static void lookalikes_are_told(void **state)
 	(void)close(maps[1]);
 }
 
+/* The very configuration of a dispatcher of ours. */
+static int copy_configuration(uint32_t id)
+{
+	unsigned char value[4096];
+	const uint32_t key = 0;
+	struct observed_program p;
+	struct observed_map map;
+	cleanup(closep) int fd = -1;
+
+	assert_int_equal(pin_program_look(fixture.a, id, &p, NULL), 1);
+	fd = bpf_map_get_fd_by_id(p.maps[0]);
+	assert_int_equal(pin_map_info(fixture.a, fd, &map, NULL), 0);
+	assert_true(map.value_size <= sizeof(value));
+	assert_int_equal(bpf_map_lookup_elem(fd, &key, value), 0);
+	return make_map(BPF_MAP_TYPE_ARRAY, map.value_size, BPF_F_RDONLY_PROG, value);
+}
+
+/* Our mark is for all to read who may load programs. */
+static void the_mark_of_another_user_is_not_believed(void **state)
+{
+	static const uid_t users[] = { 65534, 0 };
+	cleanup(closep) int map = -1;
+	struct op op;
+
+	(void)state;
+	load_extended("a", 1, XDP_PASS);
+	op = libxdp_op("a", abc, 1);
+	map = copy_configuration(libxdp_build(&op));
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		uint32_t ifindex = make_veth("v0");
+
+		/* What the kernel writes down is the real one; the effective one keeps its capabilities. */
+		assert_int_equal(setresuid(users[i], (uid_t)-1, (uid_t)-1), 0);
+		attach_lookalike(ifindex, &map, 1);
+		assert_int_equal(setresuid(0, (uid_t)-1, (uid_t)-1), 0);
+		assert_int_equal(find(ifindex)->ours, users[i] == 0);
+		must_run("ip link del v0");
+	}
+}
+
 static void make_protocol_directory(mode_t mode)
 {
 	assert_int_equal(mkdir(protocol_path("%s", ""), mode), 0);
@@ -368,6 +408,7 @@ int main(void)
 		FIXTURE_TEST(long_names_are_whole),
 		FIXTURE_TEST(ours_is_known_without_its_pins),
 		FIXTURE_TEST(lookalikes_are_told),
+		FIXTURE_TEST(the_mark_of_another_user_is_not_believed),
 		FIXTURE_TEST(hostile_pins_do_no_harm),
 		FIXTURE_TEST(pins_that_anybody_could_make_are_not_believed),
 		FIXTURE_TEST(the_protocol_of_the_settings_is_told),

@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -508,6 +509,45 @@ static void a_held_array_keeps_its_slots(void **state)
 	assert_int_equal(observed_find_chain(&o, id)->lost_count, 0);
 }
 
+static void what_cannot_be_held_is_told(void **state)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
+	struct rlimit before, low;
+	struct op op = { .kind = OP_OBJECT_REMOVE, .object = { .version = "v" } };
+	struct observed o;
+	size_t all;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		load_member(names[i], (uint32_t)i + 1, XDP_PASS);
+	o = observe();
+	assert_int_equal(o.pins_unheld, 0);
+	all = o.pins_held;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = (struct rlimit){ 40, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	fixture_restart();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 2; i++) {
+		o = observe();
+		assert_int_equal(o.pins_held, 20);
+		assert_int_equal(o.pins_held + o.pins_unheld, all);
+	}
+	/* What is not held is found by others that lead to it, as by a process that was not there. */
+	assert_int_equal(unlink(below("objects/f/v/maps/packets")), 0);
+	assert_int_equal(find("f")->lost_count, 1);
+	assert_int_equal(find("f")->lost[0].id, observed_object_map(find("f"), "packets")->id);
+	/* Room is used as soon as there is some. */
+	for (size_t i = 1; i < 4; i++) {
+		op.object.instance = names[i];
+		apply_fine(&op);
+	}
+	(void)observe();
+	o = observe();
+	assert_int_equal(o.pins_unheld, 0);
+	assert_true(o.pins_held > 0 && o.pins_held <= 20);
+}
+
 static void what_is_removed_on_purpose_is_not_held(void **state)
 {
 	struct op op = { .kind = OP_OBJECT_REMOVE, .object = { .instance = "a", .version = "v" } };
@@ -806,6 +846,7 @@ int main(void)
 		FIXTURE_TEST(metadata_of_what_runs_is_preferred),
 		FIXTURE_TEST(a_forged_mark_is_not_believed),
 		FIXTURE_TEST(a_held_array_keeps_its_slots),
+		FIXTURE_TEST(what_cannot_be_held_is_told),
 		FIXTURE_TEST(what_is_removed_on_purpose_is_not_held),
 		FIXTURE_TEST(pins_of_others_outlive_the_version),
 		FIXTURE_TEST(a_directory_of_others_is_no_version),

@@ -485,6 +485,29 @@ static void what_is_foreign_is_told_once(void **state)
 	assert_int_equal(n, 3);
 }
 
+static void check_limit(void *arg, const struct drift_notice *n)
+{
+	assert_string_equal(n->cause.reason, "DescriptorLimit");
+	assert_non_null(strstr(n->cause.text, "than the 512 descriptors"));
+	assert_non_null(strstr(n->cause.text, "LimitNOFILE=2048"));
+	++*(size_t *)arg;
+}
+
+static void what_cannot_be_held_is_told_once(void **state)
+{
+	size_t n = 0;
+
+	(void)state;
+	f.o.pins_held = 512;
+	drift_notice(f.drift, &f.o, check_limit, &n);
+	assert_int_equal(n, 0);
+	f.o.pins_unheld = 1;
+	drift_notice(f.drift, &f.o, check_limit, &n);
+	f.o.pins_unheld = 500;
+	drift_notice(f.drift, &f.o, check_limit, &n);
+	assert_int_equal(n, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -509,6 +532,7 @@ int main(void)
 		TEST(much_at_once_is_no_fight),
 		TEST(repairs_are_counted_by_reason),
 		TEST(what_is_foreign_is_told_once),
+		TEST(what_cannot_be_held_is_told_once),
 	};
 
 	return cmocka_run_group_tests_name("drift", tests, NULL, NULL);
