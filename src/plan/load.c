@@ -228,10 +228,54 @@ static bool follows(struct planner *p, const struct instance *i, const struct ma
 	return owner && owner->load && !instance_map_id(owner, m->use_map);
 }
 
+/* A member of the same object and of another instance; NULL: there is none. */
+static const char *find_other(const struct live *l, const struct instance *i)
+{
+	const size_t length = strlen(i->object->decl->name);
+
+	for (size_t k = 0; k < l->member_count; k++) {
+		const struct observed_object *v = l->members[k].version;
+
+		if (v && str_starts(v->instance, i->object->decl->name) &&
+		    strchr("@", v->instance[length]) && !str_eq(v->instance, i->name))
+			return v->instance;
+	}
+	return NULL;
+}
+
+/*
+ * The instance that runs where this one is to run: an interface was renamed, or `instances` changed. Instances are known
+ * by their names, so what the other has in its maps stays with it.
+ */
+static const char *other_instance(const struct planner *p, const struct instance *i)
+{
+	const char *other = NULL;
+
+	for (size_t k = 0; k < p->observed->interface_count && !other; k++)
+		if (!i->interface || p->chains[k].interface == i->interface)
+			other = find_other(&p->chains[k].live, i);
+	for (size_t k = 0; k < p->tc_chain_count && !other; k++)
+		if (!i->interface || p->tc_chains[k].chain.interface == i->interface)
+			other = find_other(&p->tc_chains[k].chain.live, i);
+	return other;
+}
+
+static const char *first_load_reason(struct planner *p, const struct instance *i)
+{
+	const char *other = other_instance(p, i);
+
+	return other ? arena_printf(
+			       p->a,
+			       "it is not loaded yet; its maps begin empty, since %s, which runs "
+			       "in its place, is another instance",
+			       other) :
+		       "it is not loaded yet";
+}
+
 static const char *load_reason(struct planner *p, const struct instance *i, const char *declaration)
 {
 	if (!i->source)
-		return "it is not loaded yet";
+		return first_load_reason(p, i);
 	if (!i->source->complete)
 		return "its pins are incomplete";
 	if (!str_eq(i->source->meta.elf_sha256, i->object->decl->source->sha256))
