@@ -18,6 +18,7 @@
 #include "base/macros.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "kern/chain_names.h"
 #include "kern/dispatcher.h"
 #include "kern/keep.h"
 #include "kern/libxdp.h"
@@ -133,56 +134,6 @@ int chain_observe_one(const struct kern_context *c, struct arena *a, struct obse
 	return r;
 }
 
-/* Pins that we make in such a directory, a tilde behind one while it is put in another's place. */
-static bool is_own_name(struct arena *a, const char *name)
-{
-	static const char *const own[] = { LAYOUT_DISPATCHER, LAYOUT_MEMBERS, LAYOUT_META };
-	const char *bare = arena_strndup(a, name, strlen(name) - str_ends(name, "~"));
-	uint32_t slot;
-
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		if (str_eq(bare, own[i]))
-			return true;
-	return str_starts(bare, "link-") &&
-	       num_parse_u32(bare + strlen("link-"), UINT32_MAX, &slot) == 0;
-}
-
-/*
- * True: nothing of ours is in the directory of this name, only what is reported as foreign. An empty one was left by an
- * interruption.
- */
-static bool is_foreign(const struct kern_context *c, struct arena *a, const char *name,
-		       struct observed *o)
-{
-	const char *directory = arena_printf(a, LAYOUT_CHAINS "/%s", name);
-	struct string_list names;
-
-	if (pin_directory_list(a, pin_path(c, a, directory), &names, NULL) < 0 || names.n == 0)
-		return false;
-	for (size_t i = 0; i < names.n; i++)
-		if (is_own_name(a, names.v[i]))
-			return false;
-	for (size_t i = 0; i < names.n; i++)
-		pin_foreign(a, o, arena_printf(a, "%s/%s", directory, names.v[i]));
-	return true;
-}
-
-int chain_directory_remove(struct arena *a, const char *directory, struct error *e)
-{
-	struct string_list names = { 0 };
-	int r = pin_remove(arena_printf(a, "%s/" LAYOUT_META, directory), e);
-
-	if (r == 0)
-		r = pin_directory_list(a, directory, &names, e);
-	for (size_t i = 0; r == 0 && i < names.n; i++)
-		if (is_own_name(a, names.v[i]))
-			r = pin_remove(arena_printf(a, "%s/%s", directory, names.v[i]), e);
-	if (r < 0 || rmdir(directory) == 0 || errno == ENOENT || errno == ENOTEMPTY)
-		return r;
-	return error_set(e, -errno, "cannot remove directory %s: %s", directory,
-			 error_string(errno));
-}
-
 static int by_id(const void *a, const void *b)
 {
 	const struct observed_chain *x = a, *y = b;
@@ -228,7 +179,7 @@ int chain_observe(const struct kern_context *c, struct arena *a, struct observed
 		chain->id = id;
 		r = chain_observe_one(c, a, chain, e);
 		if (r == 0 && !chain->complete && !chain->newer && !chain->lost_count &&
-		    is_foreign(c, a, names.v[i], ret))
+		    chain_names_are_foreign(c, a, names.v[i], ret))
 			chains.n--;
 	}
 	if (r < 0)
@@ -237,6 +188,7 @@ int chain_observe(const struct kern_context *c, struct arena *a, struct observed
 		qsort(chains.v, chains.n, sizeof(*chains.v), by_id);
 	ret->chains = chains.v;
 	ret->chain_count = chains.n;
+	chain_names_look(c->chain_names, c, a, ret);
 	return 0;
 }
 

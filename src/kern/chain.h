@@ -22,12 +22,6 @@ void chain_slot_set(const struct kern_context *c, struct arena *a, const struct 
 		    struct op_result *ret);
 
 /*
- * The directory with what the daemon pins in it, `meta` first. What others pinned there stays, and the directory
- * with it. That it is gone already is fine.
- */
-int chain_directory_remove(struct arena *a, const char *directory, struct error *e);
-
-/*
  * Fails with -EBUSY (ChainStillUsed), nothing lost, while anybody still runs the dispatcher: its array
  * would empty itself with the last pin, and every packet would then miss every member.
  */

@@ -11,19 +11,21 @@
 #include "model/op.h"
 #include "model/result.h"
 
+struct chain_names;
 struct keep;
 struct map_snapshots;
 struct object_cache;
 struct program_users;
 
 struct kern_context {
-	const char *bpffs_dir;        /* our directory, absolute: "/sys/fs/bpf/bpfshare" */
-	const char *run_dir;          /* "/run/bpfshare" */
-	char tag[9];                  /* stands for these two, see layout_mount_source() */
-	struct program_users *users;  /* kern/program_users.h */
-	struct object_cache *objects; /* kern/object_cache.h */
-	struct keep *keep;            /* kern/keep.h; NULL: nothing is held */
-	struct stamp *links;          /* of LAYOUT_LINKS, when all pins in it were looked at last */
+	const char *bpffs_dir;           /* our directory, absolute: "/sys/fs/bpf/bpfshare" */
+	const char *run_dir;             /* "/run/bpfshare" */
+	char tag[9];                     /* stands for these two, see layout_mount_source() */
+	struct program_users *users;     /* kern/program_users.h */
+	struct chain_names *chain_names; /* kern/chain_names.h */
+	struct object_cache *objects;    /* kern/object_cache.h */
+	struct keep *keep;               /* kern/keep.h; NULL: nothing is held */
+	struct stamp *links; /* of LAYOUT_LINKS, when all pins in it were looked at last */
 	struct map_snapshots *snapshots; /* kern/map_snapshot.h */
 	int64_t *sweep_ms; /* how long maps may still be copied in this plan, see map_sweep_begin() */
 	int64_t *lock_wait_ms; /* how long libxdp's lock may still be waited for, see libxdp_lock() */

@@ -17,6 +17,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "kern/chain.h"
+#include "kern/chain_names.h"
 #include "kern/pin.h"
 #include "kern/program_users.h"
 #include "model/layout.h"

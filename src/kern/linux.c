@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 #include "kern/chain.h"
+#include "kern/chain_names.h"
 #include "kern/context.h"
 #include "kern/interface.h"
 #include "kern/keep.h"
@@ -80,6 +81,7 @@ int kern_linux_new(const struct kern_linux_options *o, struct kern_linux **ret, 
 	k->keep = k->context.keep = keep_new();
 	k->context.users = program_users_new();
 	k->context.objects = object_cache_new();
+	k->context.chain_names = chain_names_new();
 	k->context.snapshots = map_snapshots_new();
 	k->lock_wait_ms = LIBXDP_LOCK_WAIT_MS;
 	k->context.lock_wait_ms = &k->lock_wait_ms;
@@ -107,6 +109,7 @@ void kern_linux_free(struct kern_linux *k)
 	keep_free(k->keep);
 	program_users_free(k->context.users);
 	object_cache_free(k->context.objects);
+	chain_names_free(k->context.chain_names);
 	map_snapshots_free(k->context.snapshots);
 	arena_free(k->probed);
 	free(k->bpffs_dir);

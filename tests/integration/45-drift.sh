@@ -135,8 +135,9 @@ told_of() { # PATH in our directory
 		"ctl events | grep -q 'drift .*ForeignPin: ${1//+/.} in it is not ours'"
 }
 version=$(basename "$(object_dir m2)")
+chain_id=$(find "$bpffs/chains" -mindepth 1 -maxdepth 1 -type d -printf '%f')
 for place in mine objects/mine objects/m1/mine chains/mine chains/1 links/mine links/1 \
-	"objects/m2/$version/maps/mine" "objects/m2/$version/mine"; do
+	"objects/m2/$version/maps/mine" "objects/m2/$version/mine" chains/$chain_id/mine; do
 	pin "$bpffs/$place"
 	told_of "$place"
 done

@@ -20,6 +20,7 @@
 #include "base/str.h"
 #include "fixture.h"
 #include "kern/pin.h"
+#include "kern/stamp.h"
 #include "model/meta.h"
 
 static const struct observed_object *find(const char *instance)
@@ -756,6 +757,17 @@ static void what_others_pin_with_a_tilde_stays(void **state)
 	assert_false(exists(below("objects/a")));
 }
 
+/* What changes from now on has another time than what changed before. */
+static void wait_for_tick(void)
+{
+	const struct timespec before = stamp_now();
+	struct timespec now;
+
+	do
+		now = stamp_now();
+	while (now.tv_sec == before.tv_sec && now.tv_nsec == before.tv_nsec);
+}
+
 static void pins_of_others_outlive_the_chain(void **state)
 {
 	static const char *const members[] = { "a" };
@@ -767,8 +779,18 @@ static void pins_of_others_outlive_the_chain(void **state)
 	load_member("a", 1, XDP_PASS);
 	op.chain.id = build_chain("s", members, 1);
 	assert_int_equal(bpf_obj_pin(other, below("chains/%u/mine", op.chain.id)), 0);
-	o = observe();
-	assert_true(observed_find_chain(&o, op.chain.id)->complete);
+	for (int i = 0; i < 2; i++) {
+		o = observe();
+		assert_true(observed_find_chain(&o, op.chain.id)->complete);
+		assert_int_equal(o.foreign.n, 1);
+		assert_true(is_told(&o, arena_printf(fixture.a, "chains/%u/mine", op.chain.id)));
+		assert_int_equal(unlink(below("chains/%u/mine", op.chain.id)), 0);
+		assert_int_equal(observe().foreign.n, 0);
+		/* Also when the directory has been known for a while. */
+		wait_for_tick();
+		assert_int_equal(observe().foreign.n, 0);
+		assert_int_equal(bpf_obj_pin(other, below("chains/%u/mine", op.chain.id)), 0);
+	}
 	apply_fine(&op);
 	o = observe();
 	assert_null(observed_find_chain(&o, op.chain.id));
