@@ -446,28 +446,28 @@ crash_daemon_disturbed() { # ACTION
 
 # Killed at the point, which the list tells, or else converged without coming to it.
 crash_daemon_killed() {
-	local status=0 first waiting
+	local waiting status
 	! type -t "${crash_name}_break" >/dev/null || until_true 20 crash_daemon_repairs ||
 		crash_say "nothing is repaired"
-	"$builddir/bpfsharectl" --run-dir "$run" wait --timeout "$(patient 20)" >"$work/output" 2>&1 &
+	# It goes on waiting when the daemon has gone. Not TERM: a child that is not there yet would run our trap.
+	"$builddir/bpfsharectl" --run-dir "$run" wait --timeout 60 >"$work/output" 2>&1 &
 	waiting=$!
-	wait -n -p first "$daemon_pid" "$waiting"
+	until_true 20 crash_either_ended "$daemon_pid" $waiting ||
+		crash_say "it neither converges nor comes to the point"
+	kill -KILL $waiting 2>/dev/null
+	wait $waiting 2>/dev/null
+	list=$(<"$work/list")
+	[[ $list = *'#'* ]] || return 0
+	wait "$daemon_pid"
 	status=$?
-	if [ "$first" = "$waiting" ]; then
-		[ $status = 0 ] || crash_say "it neither converges nor comes to the point" "$(cat "$work/output")"
-		list=$(<"$work/list")
-		[[ $list = *'#'* ]] || return 0
-		wait "$daemon_pid"
-		status=$?
-	else
-		kill $waiting
-		wait $waiting
-		list=$(<"$work/list")
-	fi
 	[ $status = 137 ] || crash_say "exit status $status instead of being killed"
 	crash_output=$(tail -n 30 "$work/log")
 	crash_daemon_start
 	crash_daemon_wait 20 || crash_say "the next daemon does not converge" "$(cat "$work/output")"
+}
+
+crash_either_ended() {
+	! kill -0 "$1" || ! kill -0 "$2"
 }
 
 crash_daemon_ended() {
