@@ -33,7 +33,9 @@ struct loading {
 static void loading_done(struct loading *l)
 {
 	object_maps_done(&l->maps);
+	l->maps = (struct object_maps){ 0 };
 	bpf_object__close(l->object);
+	l->object = NULL;
 }
 
 static int fail(struct op_result *ret, int code, const char *reason)
@@ -265,13 +267,36 @@ static int pin_all(struct loading *l, const char *directory, struct error *e)
 	return r < 0 ? r : finish(l, directory, e);
 }
 
-static int load(struct loading *l, struct op_result *ret)
+static int load(struct loading *l, const void *elf, size_t elf_size, struct op_result *ret)
 {
-	int r = verifier_load(l->object, l->a, ret);
+	int r = object_open(l->op, object_maps_bytes(l->a, l->op, elf, elf_size), elf_size,
+			    &l->object, ret);
 
+	l->maps = (struct object_maps){ .c = l->c, .a = l->a, .op = l->op, .object = l->object };
+	if (r == 0)
+		r = object_maps_prepare(&l->maps, ret);
+	if (r == 0)
+		r = prepare_programs(l, ret);
+	if (r < 0)
+		return r;
+	r = verifier_load(l->object, l->a, ret);
 	if (r < 0)
 		object_maps_explain(&l->maps, ret);
 	return r;
+}
+
+/*
+ * A map without types cannot be taken over by what its entries mean, for as long as it lives. Where they are missing a second
+ * time the kernel has its reason, as for the key of a trie that is no structure.
+ */
+static int load_typed(struct loading *l, const void *elf, size_t elf_size, struct op_result *ret)
+{
+	int r = load(l, elf, elf_size, ret);
+
+	if (r < 0 || !object_maps_lost_types(&l->maps))
+		return r;
+	loading_done(l);
+	return load(l, elf, elf_size, ret);
 }
 
 void object_load(const struct kern_context *c, struct arena *a, const struct op *op,
@@ -280,16 +305,8 @@ void object_load(const struct kern_context *c, struct arena *a, const struct op 
 	cleanup(loading_done) struct loading l = { .c = c, .a = a, .op = &op->object };
 	const char *directory =
 		pin_path(c, a, layout_object_dir(a, op->object.instance, op->object.version));
-	int r;
+	int r = load_typed(&l, elf, elf_size, ret);
 
-	r = object_open(l.op, object_maps_bytes(a, l.op, elf, elf_size), elf_size, &l.object, ret);
-	l.maps = (struct object_maps){ .c = c, .a = a, .op = l.op, .object = l.object };
-	if (r == 0)
-		r = object_maps_prepare(&l.maps, ret);
-	if (r == 0)
-		r = prepare_programs(&l, ret);
-	if (r == 0)
-		r = load(&l, ret);
 	if (r == 0)
 		r = object_maps_copy(&l.maps, ret);
 	if (r < 0)

@@ -200,6 +200,28 @@ static int prepare_copy(struct object_maps *m, struct object_map *map, struct op
 	return r;
 }
 
+/* Kernels know the types of all of these, though not every key's. */
+static bool may_be_typed(const struct bpf_map *map)
+{
+	switch (bpf_map__type(map)) {
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_LRU_PERCPU_HASH:
+	case BPF_MAP_TYPE_ARRAY:
+	case BPF_MAP_TYPE_PERCPU_ARRAY:
+	case BPF_MAP_TYPE_LPM_TRIE:
+		return bpf_map__btf_value_type_id(map) != 0;
+	default:
+		return false;
+	}
+}
+
+static bool is_created(const struct op_map *want)
+{
+	return !want || (want->action != MAP_USE && want->action != MAP_KEEP);
+}
+
 static int prepare_map(struct object_maps *m, struct bpf_map *map, struct op_result *ret)
 {
 	struct object_map *entry = LIST_ADD(m->a, &m->list);
@@ -208,6 +230,7 @@ static int prepare_map(struct object_maps *m, struct bpf_map *map, struct op_res
 	entry->from = -1;
 	entry->name = object_map_name(m->a, map);
 	entry->want = find_op_map(m->op, entry->name);
+	entry->typed = is_created(entry->want) && may_be_typed(map);
 	/* Where LIBBPF_PIN_BY_NAME would pin is no place of ours. */
 	(void)bpf_map__set_pin_path(map, NULL);
 	if (!entry->want)
@@ -241,6 +264,14 @@ int object_maps_prepare(struct object_maps *m, struct op_result *ret)
 	bpf_object__for_each_map(map, m->object)
 		r = r < 0 ? r : prepare_map(m, map, ret);
 	return r;
+}
+
+bool object_maps_lost_types(const struct object_maps *m)
+{
+	for (size_t i = 0; i < m->list.n; i++)
+		if (m->list.v[i].typed && !bpf_map__btf_value_type_id(m->list.v[i].map))
+			return true;
+	return false;
 }
 
 /* BPF_F_RDONLY and BPF_F_WRONLY are of the descriptor that creating the map gave, not of the map. */

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/str.h"
 #include "kern/context.h"
 
@@ -16,6 +18,7 @@ struct object_map {
 	const char *name;          /* of the ELF file; libbpf's own changes once a map is reused */
 	const struct op_map *want; /* NULL: just created */
 	int from;                  /* MAP_COPY: what is copied; else -1 */
+	bool typed; /* it is created, and libbpf asks for the BTF types of its entries */
 };
 
 struct object_maps {
@@ -38,6 +41,12 @@ const void *object_maps_bytes(struct arena *a, const struct op_object *op, const
  * failure ret has reason MapChanged, MapCreateFailed, LoadFailed or Vanished.
  */
 int object_maps_prepare(struct object_maps *m, struct op_result *ret);
+
+/*
+ * After loading: whether a new map lacks the types that it could have. libbpf creates a map without them when the kernel
+ * refused it for whatever reason, be it want of memory for a moment.
+ */
+bool object_maps_lost_types(const struct object_maps *m);
 
 /*
  * After loading and before anything is pinned: the first sweep of each map that is copied. What went over becomes the

@@ -255,7 +255,8 @@ static void show_program(const struct pin *p)
 	info.map_ids = (uint64_t)(uintptr_t)maps;
 	if (bpf_obj_get_info_by_fd(p->fd, &info, &size) < 0)
 		info = (struct bpf_prog_info){ 0 };
-	line("program %s is %s: %s", p->path, pinned_name(KIND_PROGRAM, p->id), info.name);
+	line("program %s is %s: %s%s", p->path, pinned_name(KIND_PROGRAM, p->id), info.name,
+	     info.btf_id ? " typed" : "");
 	for (uint32_t i = 0; i < info.nr_map_ids && i < 64; i++)
 		line("program %s uses %s", p->path, name_of(KIND_MAP, maps[i]));
 }
@@ -310,9 +311,9 @@ static void show_map(const struct pin *p)
 		show_constant(p, &info);
 		return;
 	}
-	line("map %s is %s: type %u key %u value %u entries %u flags 0x%x", p->path,
+	line("map %s is %s: type %u key %u value %u entries %u flags 0x%x%s", p->path,
 	     pinned_name(KIND_MAP, p->id), info.type, info.key_size, info.value_size,
-	     info.max_entries, info.map_flags);
+	     info.max_entries, info.map_flags, info.btf_value_type_id ? " typed" : "");
 	if (info.type == BPF_MAP_TYPE_PROG_ARRAY)
 		show_slots(p, info.max_entries);
 }
