@@ -43,6 +43,17 @@ crashtool() {
 	"$builddir/tests/tools/crashtool" "$@"
 }
 
+# crash_side_by_side: a sample of all scenarios, and the end of the script.
+crash_side_by_side() {
+	local logs status
+	[ "$(id -u)" = 0 ] || skip_all "needs root"
+	logs=$(mktemp -d "${TMPDIR:-/tmp}/bpfshare-crash.XXXXXX") || bail "no temporary directory"
+	CRASH_EVERY=$crash_every CRASH_LOGS=$logs bash "$(dirname "$0")/crash-all.sh"
+	status=$?
+	rm -rf "$logs"
+	exit $status
+}
+
 # crash_setup: interfaces, stream and settings for all scenarios.
 crash_setup() {
 	echo "# crash: every ${crash_every}th of all points and actions, from the ${crash_next}th on"
@@ -344,6 +355,11 @@ crash_write_sides() {
 	done
 }
 
+# crash_not_beyond POINTS: at least one of them is interrupted.
+crash_not_beyond() {
+	[ "$1" = 0 ] || crash_next=$((crash_next % ($1 * ${#crash_actions[@]})))
+}
+
 # crash_sum NAME POINTS KILLS ERRORS
 crash_sum() {
 	echo "# crash: scenario $1: $2 points, $3 kills, $4 errors"
@@ -373,6 +389,7 @@ scenario() {
 	fi
 	first=$(crash_first_point)
 	total=$(wc -l <"$work/list.b")
+	crash_not_beyond $((total - ${first:-0}))
 	for ((point = ${first:-0} + 1; point <= total; point++)); do
 		for action in "${crash_actions[@]}"; do
 			if [ "$crash_next" -gt 0 ]; then
@@ -555,8 +572,10 @@ crash_daemon_reference() {
 	crash_daemon_to_a || return 1
 	crash_store_remember
 	crash_repairs_before=$(crash_repairs)
+	crash_arm 0 none
 	crash_to_b
 	crash_daemon_repaired 20 || return 1
+	crash_not_beyond "$(wc -l <"$work/list")"
 	crash_settle
 	crash_state_b=$crash_now
 	crash_store_remember
