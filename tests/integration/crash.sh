@@ -111,6 +111,7 @@ crash_unmounted() { # uses list
 crash_is() {
 	local want=$1 got
 	crash_now=$(crash_state)
+	[ -z "$crash_generic" ] || crash_now=${crash_now//, generic:/, native:}
 	[ "$want" != "$crash_now" ] || return 0
 	got=$crash_now
 	if [ -n "${2:-}" ]; then
@@ -244,7 +245,7 @@ crash_check_stream() {
 # crash_point POINT ACTION: one iteration.
 crash_point() {
 	local point=$1 action=$2 counts status list
-	crash_fault='' crash_left='' crash_number=$((crash_number + 1))
+	crash_fault='' crash_left='' crash_generic='' crash_number=$((crash_number + 1))
 	: >"$work/fault"
 	if ! crash_to_a; then
 		crash_say "configuration A does not converge" "$(cat "$work/output")"
@@ -262,6 +263,7 @@ crash_point() {
 	list=$(<"$work/list")
 	! crash_unmounted || crash_left=1
 	[[ $list = *'#'* ]] || crash_say "the point was not reached"
+	! crash_is_refusal "$action" "$list" || crash_generic=1
 	crash_check_output "$action" $status "$(tail -n 1 <<<"${list%%#*}")"
 	crash_output=$(<"$work/output")
 	crash_run || crash_say "the next start does not converge: exit status $?" "$(cat "$work/output")"
@@ -273,6 +275,15 @@ crash_point() {
 		crash_say "it is not as it should be:" "$(crash_difference)"
 	crash_marks_check $crash_number
 	[ -z "$crash_fault" ] || crash_report "$point" "$action"
+	[ -z "$crash_generic" ] || crash_clear
+}
+
+# crash_is_refusal ACTION LIST: an interface's driver says by these that it lacks queues or room for native mode, and
+# `auto` then takes generic mode for good.
+crash_is_refusal() {
+	local point
+	point=$(tail -n 1 <<<"${2%%#*}")
+	[[ $1 = ENOMEM || $1 = ENOSPC ]] && [[ $point = *" netlink 19 "* || $point = *" LINK_CREATE "* ]]
 }
 
 crash_report() { # POINT ACTION
@@ -330,7 +341,7 @@ crash_store_remember() {
 # crash_begin NAME COUNTERS WORDS
 crash_begin() {
 	local word
-	crash_name=$1 crash_counters=$2 crash_marks='' crash_twice='' crash_store='' crash_left=''
+	crash_name=$1 crash_counters=$2 crash_marks='' crash_twice='' crash_store='' crash_left='' crash_generic=''
 	crash_failed=0 crash_number=0
 	for word in $3; do
 		if [ "$word" = twice ]; then crash_twice=1; else crash_marks+=" $word"; fi
