@@ -300,6 +300,12 @@ static void show_constant(const struct pin *p, const struct bpf_map_info *info)
 	free(value);
 }
 
+/* Whether a later version knows what the entries mean; of the slots of a dispatcher that is no question. */
+static bool is_typed(const struct bpf_map_info *info)
+{
+	return info->btf_value_type_id && info->type != BPF_MAP_TYPE_PROG_ARRAY;
+}
+
 static void show_map(const struct pin *p)
 {
 	struct bpf_map_info info = { 0 };
@@ -313,7 +319,7 @@ static void show_map(const struct pin *p)
 	}
 	line("map %s is %s: type %u key %u value %u entries %u flags 0x%x%s", p->path,
 	     pinned_name(KIND_MAP, p->id), info.type, info.key_size, info.value_size,
-	     info.max_entries, info.map_flags, info.btf_value_type_id ? " typed" : "");
+	     info.max_entries, info.map_flags, is_typed(&info) ? " typed" : "");
 	if (info.type == BPF_MAP_TYPE_PROG_ARRAY)
 		show_slots(p, info.max_entries);
 }
