@@ -564,6 +564,7 @@ memory_most=$((memory_first + ${MEMORY_KIB:-3072}))
 {
 	echo "seed $seed, $limit s, $forced_mechanism; at the start:" "$(xargs <"$work/first_counts")" "memory $memory_first KiB"
 } | diag
+began=$SECONDS # under emulation all this takes a minute or more
 run $((limit * 2 / 3)) "${all_steps[@]}"
 ok "seed $seed: $steps steps with kills, $checks checks, $cycles times back at the start"
 # A daemon that lives on, for what only time brings.
