@@ -18,7 +18,7 @@ enum { DIR_VERSION, DIR_PROGRAMS, DIR_MAPS, DIR_EXTENSIONS, DIR_COUNT };
 struct version {
 	const char *paths[DIR_COUNT]; /* relative to objects/ */
 	struct stamp stamps[DIR_COUNT];
-	const void *meta; /* as read */
+	const void *meta; /* as read, until it is kept; the reader's */
 	size_t meta_size;
 	struct observed_object object;
 };
@@ -247,7 +247,7 @@ void object_record_meta(struct object_record *r, const void *data, size_t size)
 {
 	struct version *v = &r->versions[r->count - 1];
 
-	v->meta = arena_dup(r->a, data, size);
+	v->meta = data;
 	v->meta_size = size;
 }
 
@@ -290,17 +290,22 @@ static bool copy_object(struct arena *a, const struct observed_object *o, struct
 	return meta_object_decode(a, ret->meta, ret->meta_size, &ret->object.meta, NULL) == 0;
 }
 
+static bool keep_version(struct object_record *r, size_t i, const struct observed_object *o)
+{
+	struct version *v = &r->versions[i];
+	bool good = o->complete && !o->lost_count && v->meta && copy_object(r->a, o, v);
+
+	v->meta = NULL;
+	return good;
+}
+
 void object_record_keep(struct object_record *r, const struct observed_object *v, size_t n)
 {
-	if (!r->stamp.inode || n != r->count)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		if (!v[i].complete || v[i].lost_count || !r->versions[i].meta)
-			return;
-		if (!copy_object(r->a, &v[i], &r->versions[i]))
-			return;
-	}
-	r->kept = true;
+	bool good = r->stamp.inode && n == r->count;
+
+	for (size_t i = 0; good && i < n; i++)
+		good = keep_version(r, i, &v[i]);
+	r->kept = good;
 }
 
 /* --- a scan ----------------------------------------------------------------------- */

@@ -45,6 +45,7 @@ struct object_record *object_record_new(struct object_scan *s, const char *name)
 void object_record_reserve(struct object_record *r,
 			   size_t most); /* once, before the first version */
 void object_record_add(struct object_record *r, const char *version);
+/* data stays the caller's, and there until object_record_keep(). */
 void object_record_meta(struct object_record *r, const void *data, size_t size);
 /* What was read, version by version as they were added; one that lacks pins is read again each time. */
 void object_record_keep(struct object_record *r, const struct observed_object *v, size_t n);

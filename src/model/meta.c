@@ -284,6 +284,16 @@ static int read_lines(struct arena *a, char *text, const char *kind, line_fn fn,
 	return 0;
 }
 
+/* How many lines there are with this key, so that what is decoded takes no more room than it needs: it is kept. */
+static size_t count_lines(const char *text, const char *key)
+{
+	size_t n = 0;
+
+	for (const char *s = strstr(text, key); s; s = strstr(s + 1, key))
+		n += s > text && s[-1] == '\n';
+	return MIN(n, (size_t)LIMIT_PROGRAMS);
+}
+
 /* A single field that may be given once. */
 static bool take_string(const struct line *l, const char **ret)
 {
@@ -381,8 +391,13 @@ int meta_object_decode(struct arena *a, const void *data, size_t size, struct me
 	int r;
 
 	r = open_text(a, data, size, &text, e);
-	if (r == 0)
-		r = read_lines(a, text, "object", read_object_line, &reader, e);
+	if (r < 0)
+		return r;
+	reader.programs.cap = count_lines(text, "program=");
+	reader.programs.v = arena_calloc(a, reader.programs.cap, sizeof(*reader.programs.v));
+	reader.maps.cap = count_lines(text, "map=");
+	reader.maps.v = arena_calloc(a, reader.maps.cap, sizeof(*reader.maps.v));
+	r = read_lines(a, text, "object", read_object_line, &reader, e);
 	if (r < 0)
 		return r;
 	if (!m.instance || !m.object || !m.version || !m.origin || !m.elf_path || !m.elf_sha256 ||
