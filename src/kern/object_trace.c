@@ -71,10 +71,20 @@ static bool take_of_program(const struct look *l, int program, struct object_tra
 	       pin_is_meta(fd, &map, pin_meta_name(l->a, l->c->tag)) && take(l->a, &fd, t);
 }
 
-/* What somebody pinned here of another version of ours says nothing of the rest. */
-static bool is_of(const struct look *l, const struct meta_object *m)
+/*
+ * What somebody pinned here of another version of ours says nothing of the rest; nor does a program of this one by a name
+ * that is not in the list, which stays when the version goes, and would show for ever that there is one to be removed.
+ */
+static bool is_of(const struct look *l, const struct meta_object *m, const char *pin)
 {
-	return str_eq(m->instance, l->instance) && str_eq(m->version, l->version);
+	const char *program = layout_unescape(l->a, pin);
+
+	if (!str_eq(m->instance, l->instance) || !str_eq(m->version, l->version))
+		return false;
+	for (size_t i = 0; i < m->program_count; i++)
+		if (str_eq(m->programs[i], program))
+			return true;
+	return false;
 }
 
 static int find_bound_to(const struct look *l, const char *part, struct object_trace *t,
@@ -89,7 +99,7 @@ static int find_bound_to(const struct look *l, const char *part, struct object_t
 		if (pin_open_if(arena_printf(l->a, "%s/%s", part, names.v[i]), &fd, NULL) <= 0 ||
 		    !take_of_program(l, fd, t))
 			continue;
-		if (is_of(l, &t->meta))
+		if (is_of(l, &t->meta, names.v[i]))
 			return 1;
 		object_trace_done(t);
 	}

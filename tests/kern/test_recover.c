@@ -724,6 +724,34 @@ static void a_version_without_metadata_is_known_by_its_programs(void **state)
 	assert_false(exists(below("objects/a")));
 }
 
+/* By a name of theirs, which is all that is left of the version afterwards: it is no reason to remove it for ever. */
+static void a_program_of_ours_that_others_pin_shows_no_version(void **state)
+{
+	struct op op = removal_of("a", "v");
+	cleanup(closep) int program = -1;
+	struct observed o;
+
+	(void)state;
+	load_member("a", 1, XDP_PASS);
+	program = bpf_obj_get(below("objects/a/v/programs/xdp_trace"));
+	assert_int_equal(bpf_obj_pin(program, below("objects/a/v/programs/mine")), 0);
+	o = observe();
+	assert_true(is_told(&o, "objects/a/v/programs/mine"));
+	apply_fine(&op);
+	assert_false(exists(below("objects/a/v/programs/xdp_trace")));
+	assert_false(exists(below("objects/a/v/maps")));
+	for (int i = 0; i < 2; i++) {
+		assert_true(find("a")->unknown);
+		o = observe();
+		assert_true(is_told(&o, "objects/a/v/programs/mine"));
+		fixture_restart();
+	}
+	assert_int_equal(unlink(below("objects/a/v/programs/mine")), 0);
+	assert_false(find("a")->unknown);
+	apply_fine(&op);
+	assert_false(exists(below("objects/a")));
+}
+
 /* The name under which a pin is made before it gets the place of another. */
 static void what_others_pin_with_a_tilde_stays(void **state)
 {
@@ -876,6 +904,7 @@ int main(void)
 		FIXTURE_TEST(an_interrupted_load_is_cleared_away),
 		FIXTURE_TEST(a_load_that_lacks_its_last_step_is_finished),
 		FIXTURE_TEST(a_version_without_metadata_is_known_by_its_programs),
+		FIXTURE_TEST(a_program_of_ours_that_others_pin_shows_no_version),
 		FIXTURE_TEST(what_others_pin_with_a_tilde_stays),
 		FIXTURE_TEST(pins_of_others_outlive_the_chain),
 		FIXTURE_TEST(a_directory_of_others_is_no_chain),
