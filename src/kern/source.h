@@ -40,12 +40,21 @@ struct source_file {
 
 enum directory_state { DIRECTORY_READ, DIRECTORY_ABSENT, DIRECTORY_UNREADABLE };
 
+/*
+ * Whether it is still the same directory. Numbers of devices and, before Linux 6.8, of mounts are used again, so that
+ * of two that are told apart one may be the other's successor.
+ */
+struct source_identity {
+	dev_t device;
+	ino_t inode;
+	uint64_t mount;
+};
+
 struct source_directory {
 	const char *path;
 	enum directory_state state;
-	const char *message; /* UNREADABLE: why */
-	dev_t device;        /* READ: its file system */
-	bool empty;          /* READ: no name in it is one of a configuration file */
+	const char *message;             /* UNREADABLE: why */
+	struct source_identity identity; /* READ */
 };
 
 /*

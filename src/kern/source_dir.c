@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/str.h"
 #include "model/limits.h"
@@ -242,19 +244,39 @@ static int read_place(struct walker *w, const char *path, size_t index, struct s
 	return r < 0 ? complain(w, why, r, NULL, "%s: %s", path, error_string(r)) : 0;
 }
 
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE \
+	0x4000u /* Linux 6.8; an older kernel leaves its bit out of the answer */
+#endif
+
+static struct source_identity identify(int fd)
+{
+	struct source_identity id = { 0 };
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_INO | STATX_MNT_ID_UNIQUE, &st) <
+	    0)
+		return id;
+	id.device = makedev(st.stx_dev_major, st.stx_dev_minor);
+	id.inode = st.stx_ino;
+	if (!(st.stx_mask & STATX_MNT_ID_UNIQUE) &&
+	    statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &st) < 0)
+		return id;
+	if (st.stx_mask & (STATX_MNT_ID_UNIQUE | STATX_MNT_ID))
+		id.mount = st.stx_mnt_id;
+	return id;
+}
+
 void source_place_read(struct walker *w, const char *path, size_t index, struct source_place *p,
 		       struct source_entries *entries, struct source_directory *ret_state)
 {
 	struct complaint why = { 0 };
 	size_t before = entries->list.n;
-	struct stat st;
 	int r = read_place(w, path, index, p, entries, &why);
 
 	*ret_state = (struct source_directory){ .path = path, .state = DIRECTORY_READ };
 	if (r >= 0) {
-		if (fstat(p->top.fd, &st) == 0)
-			ret_state->device = st.st_dev;
-		ret_state->empty = entries->list.n == before;
+		ret_state->identity = identify(p->top.fd);
 		return;
 	}
 	entries->list.n = before;

@@ -52,6 +52,12 @@ int loader_new(const struct loader_options *o, struct loader **ret, struct error
 	return 0;
 }
 
+void loader_trust(struct loader *l)
+{
+	for (size_t i = 0; i < l->options.directories.n; i++)
+		seen_trust(&l->seen[i]);
+}
+
 void loader_free(struct loader *l)
 {
 	if (!l)
@@ -62,6 +68,7 @@ void loader_free(struct loader *l)
 	}
 	free(l->v);
 	loader_forgive(l);
+	loader_trust(l);
 	free(l->seen);
 	free(l->stored);
 	free(l->store_trouble);
@@ -234,77 +241,33 @@ static int read_settings(struct load *ld, struct error *e)
 	return previous_settings(ld, -EINVAL, fault, e);
 }
 
-static bool is_in(const char *file, const char *directory)
+static bool speaks(const struct item *it)
 {
-	size_t n = strlen(directory);
-
-	return str_starts(file, directory) && file[n] == '/' && !strchr(file + n + 1, '/');
+	return it->in_force || it->file->state == FILE_MASKED;
 }
 
-/* Something that is there was declared in it: by an earlier process, if not by this one. */
-static bool has_owner(const struct load *ld, const char *directory)
+static bool declares(const struct fragment *f)
 {
-	for (size_t i = 0; i < ld->owner_count; i++)
-		if (is_in(ld->owners[i].path, directory))
-			return true;
-	return false;
+	return f && (f->set_count || f->object_count || f->share_count);
 }
 
-/* The first object in the kernel that was declared there and is declared nowhere now; NULL: none. */
-static const char *find_missed(const struct load *ld, const char *directory)
-{
-	for (size_t i = 0; i < ld->owner_count; i++) {
-		const struct name_owner *o = &ld->owners[i];
-
-		if (o->kind == NAME_OBJECT && is_in(o->path, directory) &&
-		    !desired_find_object(&ld->g->desired, o->name))
-			return o->name;
-	}
-	return NULL;
-}
-
-/* What of one directory forbids conclusions from what it does not hold; NULL: nothing. */
 static const char *judge_directory(struct load *ld, const struct source_directory *d,
 				   struct seen *seen)
 {
-	const char *missed;
+	struct directory_now now = {
+		.at = d,
+		.owners = ld->owners,
+		.owner_count = ld->owner_count,
+		.desired = &ld->g->desired,
+	};
 
-	if (d->state == DIRECTORY_UNREADABLE)
-		return arena_printf(ld->a,
-				    "configuration directory %s cannot be read, so everything "
-				    "stays as it is: %s",
-				    d->path, d->message);
-	if (d->state == DIRECTORY_ABSENT) {
-		/* Of the owners only the first load of a process knows. */
-		seen->read |= has_owner(ld, d->path);
-		if (!seen->read)
-			return NULL;
-		return arena_printf(ld->a,
-				    "configuration directory %s has vanished, so everything stays "
-				    "as it is; create it again (empty, if nothing is wanted any "
-				    "more)",
-				    d->path);
+	for (size_t i = 0; i < ld->n; i++) {
+		if (!directory_has(d->path, ld->items[i].file->path))
+			continue;
+		now.speaks |= speaks(&ld->items[i]);
+		now.declares |= declares(ld->items[i].in_force);
 	}
-	/* What a mount covered comes to light when it goes: an empty directory, as a rule. */
-	if (d->empty && seen->filled && seen->device != d->device)
-		return arena_printf(ld->a,
-				    "configuration directory %s had files and now is an empty one "
-				    "on another file system, so everything stays as it is; mount "
-				    "it again (or, if nothing is wanted any more, put a file "
-				    "there that has comments only)",
-				    d->path);
-	/* Of what was covered while no process looked, only the kernel knows. */
-	missed = d->empty && !seen->read ? find_missed(ld, d->path) : NULL;
-	if (missed)
-		return arena_printf(
-			ld->a,
-			"configuration directory %s is empty, but object %s came from "
-			"there, so everything stays as it is; mount what belongs there "
-			"or restore its files (or, if nothing is wanted any more, put a "
-			"file there that has comments only)",
-			d->path, missed);
-	*seen = (struct seen){ .read = true, .filled = !d->empty, .device = d->device };
-	return NULL;
+	return directory_judge(ld->a, seen, &now, &ld->g->doubted);
 }
 
 /* Silence of a directory says something only if it could be read, or never was there. */

@@ -35,6 +35,7 @@ struct generation {
 	char places[SHA256_HEX]; /* hash of the paths of all files, which the generation leaves out */
 	const char *
 		unknown; /* a directory could not be read: nothing may be concluded from its silence */
+	bool doubted; /* of one that was unknown something is still missing: no removal goes without the operator's word */
 };
 
 int loader_new(const struct loader_options *o, struct loader **ret, struct error *e);
@@ -52,6 +53,9 @@ static inline void generation_freep(struct generation **g)
 {
 	generation_free(*g);
 }
+
+/* The operator's word was given: whatever directories that were unknown lack now is not wanted. */
+void loader_trust(struct loader *l);
 
 /*
  * After a pass: lets go of the directories of configuration and state, so that their file systems can be unmounted.

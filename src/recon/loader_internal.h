@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kern/store.h"
+#include "recon/directories.h"
 #include "recon/loader.h"
 
 /* What a valid file said last, for as long as this process lives; the store is for the next one. */
@@ -10,13 +11,6 @@ struct remembered {
 	char *path, *text;
 	size_t size;
 	uint64_t seen; /* load in which the file existed */
-};
-
-/* A directory as this process read it last. */
-struct seen {
-	bool read;    /* at all */
-	bool filled;  /* with files in it */
-	dev_t device; /* and on this file system */
 };
 
 /* What the kernel did not take for an object. */

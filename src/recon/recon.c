@@ -411,13 +411,26 @@ static struct failure *all_failures(struct recon *r, struct arena *a, uint64_t n
 	return all;
 }
 
+/* What a directory that was unknown still lacks may be on its way, so each removal waits. */
+static const struct settings *settings_for(struct arena *a, const struct generation *g)
+{
+	struct settings *cautious;
+
+	if (!g->doubted)
+		return &g->settings;
+	cautious = arena_dup(a, &g->settings, sizeof(g->settings));
+	cautious->mass_removal_least = 1;
+	cautious->mass_removal_percent = 0;
+	return cautious;
+}
+
 static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool purge,
 		      struct error *e)
 {
 	struct plan_input in = {
 		.desired = &r->generation->desired,
 		.observed = &r->observed,
-		.settings = &r->generation->settings,
+		.settings = settings_for(a, r->generation),
 		.node = &r->options.node,
 		.run_dir = r->options.run_dir,
 		.confirmed = r->confirmed[0] ? r->confirmed : NULL,
@@ -440,6 +453,10 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 		r->plan = plan_build(a, &in);
 	}
 	r->confirmation_done |= r->plan->confirmed;
+	if (r->plan->confirmed) {
+		loader_trust(r->options.loader);
+		r->generation->doubted = false;
+	}
 	trouble_set(r, &r->layout_trouble, r->plan->newer);
 	if (!in.suspended && !r->plan->newer) /* else the plan does not say what would wait */
 		note_waiting(r);

@@ -30,7 +30,7 @@ is_complete() { # INTERFACE MEMBERS: all protocol pins are there
 	[ "$(pins_of "$1" | wc -w)" = $((2 * $2)) ]
 }
 settings() { # MECHANISM
-	write "$work/bpfshared.yaml" <<<"{resync_s: 86400, xdp: {mechanism: $1}}"
+	write "$work/bpfshared.yaml" <<<"{resync_s: 86400, mass_removal: {and_at_least: 1000}, xdp: {mechanism: $1}}"
 }
 remember() { # INTERFACE
 	same="$(root_of "$1") $(dispatcher "$1")"

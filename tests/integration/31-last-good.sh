@@ -207,10 +207,19 @@ check "a directory that is a mount" converge
 before=$(root_of v0)
 check "at rest the daemon does not hold it" until_true 5 umount "$work/vendor.d"
 refuse 124 "is unmounted, and what is below is empty" ctl wait --timeout 1
-matches "which is said" 'on another file system' "$(ctl status)"
+matches "which is said" 'now is another one' "$(ctl status)"
 equal "nothing was changed" "$before" "$(root_of v0)"
+mount -t tmpfs -o mode=755 tmpfs "$work/vendor.d"
+mkdir "$work/vendor.d/lost+found"
+refuse 124 "so is the volume that is mounted in its place" ctl wait --timeout 1
+equal "nothing was changed" "$before" "$(root_of v0)"
+mv "$work/volume"/*.bpf.o "$work/volume/m1.yaml" "$work/vendor.d/"
+refuse 124 "some of its files come back" ctl wait --timeout 1
+equal "the others may follow" "$before" "$(root_of v0)"
+matches "which is said" "waits for .bpfsharectl confirm" "$(ctl status)"
 mv "$work/volume"/* "$work/vendor.d/"
 check "files there count again" converge
+equal "and nothing was changed" "$before" "$(root_of v0)"
 echo '# nothing' >"$work/vendor.d/nothing.yaml"
 rm "$work/vendor.d"/m?.yaml
 check "and a file without a declaration says that nothing is wanted" converge

@@ -25,7 +25,11 @@ static void a_vanished_directory_is_no_wish(void **state)
 	kern_fake_detach(f->kernel, "eth0"); /* what is in force is still looked after */
 	pass(f, FILES);
 	assert_true(runs(f, "eth0", "a/"));
-	assert_int_equal(mkdir(at(f, "d"), 0755), 0);
+	assert_int_equal(mkdir(at(f, "d"), 0755), 0); /* whose files may follow */
+	pass(f, FILES);
+	assert_false(converged(f));
+	assert_true(runs(f, "eth0", "a/"));
+	write_text(f, "d/nothing.yaml", "# nothing\n");
 	pass(f, FILES);
 	assert_true(converged(f));
 	assert_false(runs(f, "eth0", "a/"));
@@ -91,7 +95,10 @@ static void a_directory_that_an_earlier_process_saw_is_missed(void **state)
 		assert_string_equal(ours(f), before);
 		assert_has(recon_trouble(f->recon), "has vanished");
 	}
-	assert_return_code(mkdir(at(f, "d"), 0755), errno); /* empty: nothing is wanted */
+	assert_return_code(mkdir(at(f, "d"), 0755), errno);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	write_text(f, "d/nothing.yaml", "{}\n");
 	pass(f, FILES);
 	assert_true(converged(f));
 	assert_false(runs(f, "eth0", "a/"));
@@ -109,6 +116,112 @@ static void a_directory_that_nobody_ever_saw_is_not_missed(void **state)
 	assert_true(converged(f));
 }
 
+static void move(struct fixture *f, const char *from, const char *to)
+{
+	assert_return_code(rename(at(f, from), at(f, to)), errno);
+}
+
+/* Two objects, each in a file of its own, as the directory has them. */
+static void settle_two(struct fixture *f)
+{
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	assert_true(converged(f));
+}
+
+static void assert_both_run(struct fixture *f)
+{
+	assert_true(runs(f, "eth0", "a/"));
+	assert_true(runs(f, "eth1", "b/"));
+}
+
+/* Whoever restores files does so one by one. */
+static void what_was_unknown_may_come_back_slowly(void **state)
+{
+	struct fixture *f = *state;
+
+	settle_two(f);
+	stop(f);
+	move(f, "d/a.yaml", "a.yaml");
+	move(f, "d/b.yaml", "b.yaml");
+	start(f);
+	pass(f, FILES);
+	assert_both_run(f);
+	move(f, "a.yaml", "d/a.yaml");
+	for (size_t i = 0; i < 3; i++) {
+		f->now += SECOND;
+		pass(f, FILES);
+		assert_both_run(f);
+		assert_false(converged(f));
+	}
+	move(f, "b.yaml", "d/b.yaml");
+	pass(f, FILES);
+	assert_both_run(f);
+	assert_true(converged(f));
+	f->now += 100 * SECOND;
+	assert_return_code(unlink(at(f, "d/b.yaml")), errno); /* nothing is doubtful any more */
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_false(runs(f, "eth1", "b/"));
+}
+
+static void so_may_those_of_a_directory_that_is_made_again(void **state)
+{
+	struct fixture *f = *state;
+
+	settle_two(f);
+	move(f, "d", "away");
+	pass(f, FILES);
+	assert_return_code(mkdir(at(f, "d"), 0755), errno);
+	pass(f, FILES);
+	assert_both_run(f);
+	copy_object(f, "test_trace.bpf.o");
+	write_text(f, "d/b.yaml", ON("b", "eth1"));
+	pass(f, FILES);
+	assert_both_run(f);
+	assert_false(converged(f));
+	assert_int_equal(recon_confirm(f->recon, NULL, &f->e), 0); /* the other is not wanted */
+	pass(f, KERNEL);
+	assert_true(converged(f));
+	assert_false(runs(f, "eth0", "a/"));
+	f->now += 100 * SECOND;
+	write_text(f, "d/b.yaml", "{}\n");
+	pass(f, FILES);
+	assert_true(converged(f));
+	assert_false(runs(f, "eth1", "b/"));
+}
+
+static void another_empty_directory_is_not_that_one(void **state)
+{
+	struct fixture *f = *state;
+	const char *before = settled(f);
+
+	assert_return_code(mkdir(at(f, "other"), 0755), errno);
+	move(f, "d", "away");
+	move(f, "other", "d");
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_false(converged(f));
+	assert_has(recon_trouble(f->recon), "now is another one");
+}
+
+/* A directory in it, or a file that nobody understands, is no word. */
+static void what_says_nothing_does_not_speak(void **state)
+{
+	struct fixture *f = *state;
+	const char *before = settled(f);
+
+	stop(f);
+	move(f, "d/a.yaml", "a.yaml");
+	assert_return_code(mkdir(at(f, "d/lost+found"), 0755), errno);
+	write_text(f, "d/x.yaml", "");
+	start(f);
+	pass(f, FILES);
+	assert_string_equal(ours(f), before);
+	assert_false(converged(f));
+	assert_has(recon_trouble(f->recon), "says what is wanted, but object a came from there");
+}
+
 /* What an unmounted volume leaves: only the kernel knows that there was more. */
 static void a_start_with_an_emptied_directory_changes_nothing(void **state)
 {
@@ -123,7 +236,8 @@ static void a_start_with_an_emptied_directory_changes_nothing(void **state)
 		assert_string_equal(ours(f), before);
 		assert_int_equal(recon_operations(f->recon), 0);
 		assert_false(converged(f));
-		assert_has(recon_trouble(f->recon), "is empty, but object a came from there");
+		assert_has(recon_trouble(f->recon),
+			   "says what is wanted, but object a came from there");
 	}
 	assert_return_code(rename(at(f, "a.yaml"), at(f, "d/a.yaml")), errno);
 	pass(f, FILES);
@@ -548,6 +662,10 @@ int main(void)
 		TEST(a_directory_that_an_earlier_process_saw_is_missed),
 		TEST(a_directory_that_nobody_ever_saw_is_not_missed),
 		TEST(a_start_with_an_emptied_directory_changes_nothing),
+		TEST(what_was_unknown_may_come_back_slowly),
+		TEST(so_may_those_of_a_directory_that_is_made_again),
+		TEST(another_empty_directory_is_not_that_one),
+		TEST(what_says_nothing_does_not_speak),
 		TEST(a_file_without_declarations_says_nothing_is_wanted),
 		TEST(a_directory_whose_files_moved_may_be_empty),
 		TEST(a_start_without_a_directory_forgets_nothing),
