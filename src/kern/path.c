@@ -131,6 +131,44 @@ int path_open_trusted(const char *path, bool create, int *ret_fd, const char **r
 	return 0;
 }
 
+static bool restore(int fd)
+{
+	uint64_t id;
+	bool is_root;
+	struct stat st;
+
+	if (mount_identify(fd, &id, &is_root, NULL) < 0 || is_root || fstat(fd, &st) < 0)
+		return false;
+	if (st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+		return true;
+	return fchownat(fd, "", 0, 0, AT_EMPTY_PATH) == 0 && chmod(fd_path(fd).s, 0755) == 0;
+}
+
+void path_restore_below(const char *base, const char *path)
+{
+	const size_t n = strlen(base);
+	cleanup(closep) int fd = -1;
+	cleanup(freep) char *copy = NULL;
+	const char *unused;
+	char *rest, *name;
+
+	if (!str_starts(path, base) || path[n] != '/' ||
+	    path_open_trusted(base, false, &fd, &unused, NULL) < 0)
+		return;
+	rest = copy = xstrdup(path + n);
+	while ((name = strsep(&rest, "/"))) {
+		int next;
+
+		if (*name == '\0')
+			continue;
+		next = openat(fd, name, OPEN_DIRECTORY);
+		closep(&fd);
+		fd = next;
+		if (fd < 0 || !restore(fd))
+			return;
+	}
+}
+
 int path_open_present(const char *path, int *ret_fd, struct error *e)
 {
 	int fd = sys_openat2(AT_FDCWD, path, OPEN_DIRECTORY, RESOLVE_NO_SYMLINKS);

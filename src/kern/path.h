@@ -18,6 +18,13 @@ int path_open_trusted(const char *path, bool create, int *ret_fd, const char **r
 		      struct error *e);
 
 /*
+ * Directories of path that are below base, which nobody but root can write to, are root's and 0755 again, as they were
+ * made, up to the first that is none or has something mounted on it: in a directory of our own only root can have put
+ * something else. What cannot be done is left to path_open_trusted() to tell.
+ */
+void path_restore_below(const char *base, const char *path);
+
+/*
  * Opens (O_PATH) a directory that may be there, without symbolic links but without the checks
  * above: for what is then recognised by other means. *ret_fd is -1 when there is none.
  */

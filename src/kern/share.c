@@ -350,8 +350,10 @@ static int place_prepare(const struct work *w, int *ret_fd)
 	cleanup(closep) int fd = -1;
 	uint64_t id;
 	bool is_root;
-	int r = path_open_trusted(path, true, &fd, &w->result->reason, w->e);
+	int r;
 
+	path_restore_below(w->c->run_dir, path);
+	r = path_open_trusted(path, true, &fd, &w->result->reason, w->e);
 	if (r < 0)
 		return r;
 	r = mount_identify(fd, &id, &is_root, w->e);

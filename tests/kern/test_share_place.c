@@ -114,6 +114,26 @@ static void directories_that_others_write_to_are_not_trusted(void **state)
 }
 
 /* Such as /tmp: what root owns in it stays where it is. */
+/* What is below the run directory we have made, and only root can have changed. */
+static void places_of_our_own_are_made_good(void **state)
+{
+	struct op op = share_at("run/shares/d/maps");
+	struct stat st;
+
+	(void)state;
+	apply_fine(&op);
+	assert_int_equal(umount2(op.share.path, 0), 0);
+	assert_int_equal(chmod(op.share.path, 0777), 0);
+	assert_int_equal(chown(world_path("run/shares/d"), 4242, 4242), 0);
+	apply_fine(&op);
+	assert_int_equal(stat(world_path("run/shares/d"), &st), 0);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_int_equal(umount2(op.share.path, 0), 0);
+	assert_int_equal(stat(op.share.path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0755);
+}
+
 static void sticky_directories_are_trusted_but_not_all_that_is_in_them(void **state)
 {
 	struct op op = share_at("places/tmp/afxdp_dp/eth0");
@@ -408,6 +428,7 @@ int main(void)
 		PLACE_TEST(an_empty_directory_is_used),
 		PLACE_TEST(directories_of_others_are_not_trusted),
 		PLACE_TEST(directories_that_others_write_to_are_not_trusted),
+		PLACE_TEST(places_of_our_own_are_made_good),
 		PLACE_TEST(sticky_directories_are_trusted_but_not_all_that_is_in_them),
 		PLACE_TEST(links_and_files_are_no_way_to_a_share),
 		PLACE_TEST(a_relative_path_is_refused),
