@@ -264,7 +264,9 @@ static size_t gather(struct planner *p, struct chain *c)
 {
 	size_t n = 0;
 
-	c->slots = arena_calloc(p->a, c->attachments.n + c->live.member_count + held_count_at(p, c),
+	c->slots = arena_calloc(p->a,
+				c->attachments.n + c->live.member_count + held_count_at(p, c) +
+					kept_count_at(p, c),
 				sizeof(*c->slots));
 	for (size_t i = 0; i < c->attachments.n; i++) {
 		struct attachment *at = c->attachments.v[i];
@@ -294,6 +296,7 @@ static size_t gather(struct planner *p, struct chain *c)
 		if (!declared && stays_undeclared(p, m))
 			c->slots[n++] = slot_kept(p, c, m);
 	}
+	n = kept_add_slots(p, c, c->slots, n);
 	n = held_add_slots(p, c, c->slots, n);
 	for (size_t i = 0; i < c->live.member_count; i++)
 		if (c->live.members[i].foreign_id)

@@ -11,14 +11,14 @@
 #include "base/str.h"
 #include "plan/plan_internal.h"
 
-static bool is_place_of(const struct waiting_member *w, const struct chain *c)
+bool held_is_at(const struct waiting_member *w, const struct chain *c)
 {
 	return w->hook == c->hook && (w->hook == HOOK_XDP || w->direction == c->direction) &&
 	       netns_compare(w->netns, c->interface->netns) == 0 &&
 	       str_eq(w->interface, c->interface->name);
 }
 
-static int by_place_and_name(const void *a, const void *b)
+int held_compare(const void *a, const void *b)
 {
 	const struct waiting_member *x = a, *y = b;
 	int r = netns_compare(x->netns, y->netns);
@@ -55,7 +55,7 @@ static const struct waiting_member *find_noted(const struct waiting_removals *w,
 					       const char *program)
 {
 	for (size_t i = 0; w && i < w->member_count; i++)
-		if (is_place_of(&w->members[i], c) && str_eq(w->members[i].instance, instance) &&
+		if (held_is_at(&w->members[i], c) && str_eq(w->members[i].instance, instance) &&
 		    str_eq(w->members[i].program, program))
 			return &w->members[i];
 	return NULL;
@@ -69,6 +69,26 @@ static const char *behind(struct planner *p, const struct chain *c, const struct
 	return NULL;
 }
 
+struct waiting_member held_as_it_runs(struct planner *p, const struct chain *c,
+				      const struct live_member *m)
+{
+	return (struct waiting_member){
+		.hook = c->hook,
+		.direction = c->hook == HOOK_TC ? c->direction : 0,
+		.netns = c->interface->netns,
+		.interface = c->interface->name,
+		.ifindex = c->interface->ifindex,
+		.instance = m->instance,
+		.program = m->program,
+		.version = m->version ? m->version->version : NULL,
+		.behind = behind(p, c, m),
+		.priority = m->priority,
+		.proceed_on = m->proceed_on,
+		.required = m->required,
+		.ranked = !m->lone,
+	};
+}
+
 /* As it runs; where it ran is known better from when it was noted first. */
 static void note_member(struct collection *to, const struct chain *c, const struct live_member *m)
 {
@@ -76,20 +96,7 @@ static void note_member(struct collection *to, const struct chain *c, const stru
 		find_noted(&to->p->in->waiting, c, m->instance, m->program);
 	struct waiting_member *w = LIST_ADD(to->p->a, &to->members);
 
-	*w = noted ? *noted :
-		     (struct waiting_member){
-			     .hook = c->hook,
-			     .direction = c->hook == HOOK_TC ? c->direction : 0,
-			     .netns = c->interface->netns,
-			     .interface = c->interface->name,
-			     .instance = m->instance,
-			     .program = m->program,
-			     .behind = behind(to->p, c, m),
-			     .priority = m->priority,
-			     .proceed_on = m->proceed_on,
-			     .required = m->required,
-			     .ranked = !m->lone,
-		     };
+	*w = noted ? *noted : held_as_it_runs(to->p, c, m);
 	w->ifindex = c->interface->ifindex;
 	w->version = m->version ? m->version->version : w->version;
 }
@@ -147,8 +154,7 @@ static bool is_declared_at(const struct chain *c, const struct waiting_member *w
 }
 
 /* The version that it ran, or any that has the program; NULL: none is in the kernel. */
-static const struct observed_object *find_version(const struct planner *p,
-						  const struct waiting_member *w)
+const struct observed_object *held_version(const struct planner *p, const struct waiting_member *w)
 {
 	const struct observed_object *v, *best = NULL;
 	size_t n = lookup_versions(p, w->instance, &v);
@@ -171,7 +177,7 @@ static bool still_waits(struct planner *p, const struct waiting_member *w)
 	const struct observed_interface *now =
 		observed_find_interface(p->observed, w->netns, w->ifindex);
 
-	if ((i && i->frozen) || !find_version(p, w))
+	if ((i && i->frozen) || !held_version(p, w))
 		return false;
 	/* A renamed one took with it what it runs. */
 	return c ? !is_declared_at(c, w) : !now || str_eq(now->name, w->interface);
@@ -180,7 +186,7 @@ static bool still_waits(struct planner *p, const struct waiting_member *w)
 static bool is_collected(const struct collection *to, const struct waiting_member *w)
 {
 	for (size_t i = 0; i < to->members.n; i++)
-		if (by_place_and_name(&to->members.v[i], w) == 0)
+		if (held_compare(&to->members.v[i], w) == 0)
 			return true;
 	return false;
 }
@@ -280,29 +286,37 @@ static bool share_is_collected(const struct collection *to, const struct waiting
 
 /* --- the whole ------------------------------------------------------------------------------ */
 
+static struct waiting_member *copy_members(struct arena *a, const struct waiting_member *from,
+					   size_t n)
+{
+	struct waiting_member *to = arena_calloc(a, n, sizeof(*to));
+
+	for (size_t i = 0; i < n; i++) {
+		to[i] = from[i];
+		to[i].netns = arena_strdup(a, from[i].netns);
+		to[i].interface = arena_strdup(a, from[i].interface);
+		to[i].instance = arena_strdup(a, from[i].instance);
+		to[i].program = arena_strdup(a, from[i].program);
+		to[i].version = arena_strdup(a, from[i].version);
+		to[i].behind = arena_strdup(a, from[i].behind);
+	}
+	return to;
+}
+
 struct waiting_removals waiting_removals_copy(struct arena *a, const struct waiting_removals *w)
 {
 	struct waiting_removals to = {
 		.ids = { .v = arena_calloc(a, w->ids.n, sizeof(*to.ids.v)), .n = w->ids.n },
-		.members = arena_calloc(a, w->member_count, sizeof(*to.members)),
+		.members = copy_members(a, w->members, w->member_count),
+		.kept = copy_members(a, w->kept, w->kept_count),
 		.shares = arena_calloc(a, w->share_count, sizeof(*to.shares)),
 		.member_count = w->member_count,
+		.kept_count = w->kept_count,
 		.share_count = w->share_count,
 	};
 
 	for (size_t i = 0; i < w->ids.n; i++)
 		to.ids.v[i] = arena_strdup(a, w->ids.v[i]);
-	for (size_t i = 0; i < w->member_count; i++) {
-		struct waiting_member *m = &to.members[i];
-
-		*m = w->members[i];
-		m->netns = arena_strdup(a, m->netns);
-		m->interface = arena_strdup(a, m->interface);
-		m->instance = arena_strdup(a, m->instance);
-		m->program = arena_strdup(a, m->program);
-		m->version = arena_strdup(a, m->version);
-		m->behind = arena_strdup(a, m->behind);
-	}
 	for (size_t i = 0; i < w->share_count; i++) {
 		struct waiting_share *s = &to.shares[i];
 
@@ -339,7 +353,7 @@ void held_collect(struct planner *p, struct waiting_removals *ret)
 		    share_still_waits(p, &before->shares[i]))
 			*LIST_ADD(p->a, &to.shares) = before->shares[i];
 	if (to.members.n)
-		qsort(to.members.v, to.members.n, sizeof(*to.members.v), by_place_and_name);
+		qsort(to.members.v, to.members.n, sizeof(*to.members.v), held_compare);
 	if (to.shares.n)
 		qsort(to.shares.v, to.shares.n, sizeof(*to.shares.v), by_share_and_path);
 	*ret = (struct waiting_removals){ .members = to.members.v,
@@ -439,9 +453,9 @@ void held_show(struct planner *p, const struct waiting_removals *leaving)
 bool held_wants(struct planner *p, const struct chain *c)
 {
 	for (size_t i = 0; p->held && i < p->held->member_count; i++)
-		if (is_place_of(&p->held->members[i], c))
+		if (held_is_at(&p->held->members[i], c))
 			return true;
-	return false;
+	return kept_wants(p, c);
 }
 
 bool held_wants_tc(const struct waiting_removals *w)
@@ -449,14 +463,17 @@ bool held_wants_tc(const struct waiting_removals *w)
 	for (size_t i = 0; i < w->member_count; i++)
 		if (w->members[i].hook == HOOK_TC)
 			return true;
+	for (size_t i = 0; i < w->kept_count; i++)
+		if (w->kept[i].hook == HOOK_TC)
+			return true;
 	return false;
 }
 
 /* False: there is nothing to put back. */
-static bool fill_slot(struct planner *p, const struct chain *c, const struct waiting_member *w,
-		      struct slot *ret)
+bool held_fill_slot(struct planner *p, const struct chain *c, const struct waiting_member *w,
+		    struct slot *ret)
 {
-	const struct observed_object *v = find_version(p, w);
+	const struct observed_object *v = held_version(p, w);
 	const struct observed_program *form;
 
 	if (!v)
@@ -487,7 +504,7 @@ size_t held_count_at(const struct planner *p, const struct chain *c)
 	size_t n = 0;
 
 	for (size_t i = 0; p->held && i < p->held->member_count; i++)
-		n += is_place_of(&p->held->members[i], c);
+		n += held_is_at(&p->held->members[i], c);
 	return n;
 }
 
@@ -498,7 +515,7 @@ size_t held_add_slots(struct planner *p, const struct chain *c, struct slot *slo
 		const struct live_member m = { .instance = w->instance, .program = w->program };
 		struct slot *found = NULL;
 
-		if (!is_place_of(w, c))
+		if (!held_is_at(w, c))
 			continue;
 		for (size_t k = 0; k < n && !found; k++)
 			if (slot_continues(&slots[k], &m))
@@ -506,7 +523,7 @@ size_t held_add_slots(struct planner *p, const struct chain *c, struct slot *slo
 		if (found)
 			found->behind = found->attachment ? NULL : w->behind;
 		else
-			n += fill_slot(p, c, w, &slots[n]);
+			n += held_fill_slot(p, c, w, &slots[n]);
 	}
 	return n;
 }

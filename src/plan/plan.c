@@ -160,11 +160,12 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in)
 	struct plan *plan = arena_new_of(a, struct plan);
 	struct planner *p = planner_run(a, in, NULL, false);
 	const struct waiting_removals none = { 0 };
-	struct waiting_removals leaving;
+	struct waiting_removals leaving, kept = { 0 };
 	char ignored[65];
 	bool trips;
 
 	held_collect(p, &leaving);
+	kept_collect(p, &kept);
 	trips = guard_trips(p, &leaving, plan);
 	if (trips) {
 		held_show(p, &leaving);
@@ -187,6 +188,8 @@ struct plan *plan_build(struct arena *a, const struct plan_input *in)
 			}
 		}
 	}
+	plan->waiting.kept = kept.kept;
+	plan->waiting.kept_count = kept.kept_count;
 	plan->ops = take_ops(p, false, &plan->op_count);
 	plan->status = status_build(p, plan);
 	plan->newer = p->newer;
@@ -290,5 +293,8 @@ void plan_observe_waiting(struct arena *a, const struct waiting_removals *w,
 	for (size_t i = 0; i < w->member_count; i++)
 		if (w->members[i].netns)
 			add_once(a, &ret->netns, &netns, w->members[i].netns);
+	for (size_t i = 0; i < w->kept_count; i++)
+		if (w->kept[i].netns)
+			add_once(a, &ret->netns, &netns, w->kept[i].netns);
 	ret->tc |= held_wants_tc(w);
 }

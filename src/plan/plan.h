@@ -67,7 +67,9 @@ struct waiting_removals {
 	struct string_list ids; /* of operations (plan_removal_id) */
 	struct waiting_member *members;
 	struct waiting_share *shares;
-	size_t member_count, share_count;
+	/* No removals: what stays as it ran without a declaration in force, and is put back likewise. */
+	struct waiting_member *kept;
+	size_t member_count, share_count, kept_count;
 };
 
 /* What plans before this one took away within a while, and the most that was there in it. */

@@ -20,6 +20,7 @@
  *   share.c      shares -> mounts and pins (share_pins.c: which maps, for whom)
  *   remove.c     what nothing needs any more (netns.c: of records of namespaces)
  *   recover.c    pins that were lost and are made again
+ *   kept.c       what stays as it ran though no declaration can make it again
  *   guard.c      what waits for the operator's word (held.c: and is part of what is wanted until then)
  *   status.c     the status of everything (status_chain.c: of the chains)
  *
@@ -671,6 +672,16 @@ void held_show(struct planner *p, const struct waiting_removals *leaving);
 const struct chain *held_place(struct planner *p, const struct waiting_member *w);
 /* Some of it could go, or be put back, now. */
 bool held_is_at_hand(struct planner *p, const struct waiting_removals *leaving);
+/* Whether it is noted for this place. */
+bool held_is_at(const struct waiting_member *w, const struct chain *c);
+int held_compare(const void *a, const void *b);
+struct waiting_member held_as_it_runs(struct planner *p, const struct chain *c,
+				      const struct live_member *m);
+/* The version that it ran, or any that has the program; NULL: none is in the kernel. */
+const struct observed_object *held_version(const struct planner *p, const struct waiting_member *w);
+/* False: there is nothing to put back. */
+bool held_fill_slot(struct planner *p, const struct chain *c, const struct waiting_member *w,
+		    struct slot *ret);
 /* Names the removals among what is held for the next plan: those that are not known by their members. */
 void held_name(struct planner *p, const struct op *held, size_t n, struct waiting_removals *w);
 /* Slots of p->held for a chain whose n slots do not have them; returns how many there are by then. */
@@ -678,6 +689,14 @@ size_t held_add_slots(struct planner *p, const struct chain *c, struct slot *slo
 bool held_wants(struct planner *p, const struct chain *c);
 bool held_wants_tc(const struct waiting_removals *w);
 size_t held_count_at(const struct planner *p, const struct chain *c);
+
+/* kept.c */
+/* Members that run, or ran, without a declaration that could make them again: to in.waiting.kept of the next plan. */
+void kept_collect(struct planner *p, struct waiting_removals *ret);
+/* Slots for what is noted of a chain and is not among its n; returns how many there are by then. */
+size_t kept_add_slots(struct planner *p, const struct chain *c, struct slot *slots, size_t n);
+bool kept_wants(struct planner *p, const struct chain *c);
+size_t kept_count_at(const struct planner *p, const struct chain *c);
 
 /* status.c */
 struct status *status_build(struct planner *p, const struct plan *plan);

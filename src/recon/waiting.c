@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
  * The file: one JSON object with the id of the boot, the removals as plan_removal_id() names them, and the
- * members and shares as struct waiting_removals has them. It is written anew and renamed.
+ * members (also what is kept) and shares as struct waiting_removals has them. It is written anew and renamed.
  */
 #include "recon/waiting.h"
 
@@ -71,7 +71,8 @@ static json_t *share_to_json(const struct waiting_share *s)
 /* From malloc. */
 static char *to_text(const struct waiting_removals *w, const char *boot)
 {
-	json_t *ids = json_array(), *members = json_array(), *shares = json_array(), *all;
+	json_t *ids = json_array(), *members = json_array(), *shares = json_array();
+	json_t *kept = json_array(), *all;
 	char *text;
 
 	for (size_t i = 0; i < w->ids.n; i++)
@@ -80,8 +81,10 @@ static char *to_text(const struct waiting_removals *w, const char *boot)
 		append(members, member_to_json(&w->members[i]));
 	for (size_t i = 0; i < w->share_count; i++)
 		append(shares, share_to_json(&w->shares[i]));
-	all = json_pack("{s:s, s:o, s:o, s:o}", "boot", boot, "removals", ids, "members", members,
-			"shares", shares);
+	for (size_t i = 0; i < w->kept_count; i++)
+		append(kept, member_to_json(&w->kept[i]));
+	all = json_pack("{s:s, s:o, s:o, s:o, s:o}", "boot", boot, "removals", ids, "members",
+			members, "shares", shares, "kept", kept);
 	text = json_dumps(all, JSON_COMPACT);
 	json_decref(all);
 	return text;
@@ -175,7 +178,7 @@ static bool share_from_json(struct arena *a, json_t *j, struct waiting_share *re
 static void from_json(struct waiting *w, json_t *j)
 {
 	json_t *ids = json_object_get(j, "removals"), *members = json_object_get(j, "members");
-	json_t *shares = json_object_get(j, "shares");
+	json_t *shares = json_object_get(j, "shares"), *kept = json_object_get(j, "kept");
 	struct waiting_removals *to = &w->list;
 
 	to->ids.v = arena_calloc(w->arena, json_array_size(ids), sizeof(*to->ids.v));
@@ -187,6 +190,10 @@ static void from_json(struct waiting *w, json_t *j)
 	for (size_t i = 0; i < json_array_size(members); i++)
 		to->member_count += member_from_json(w->arena, json_array_get(members, i),
 						     &to->members[to->member_count]);
+	to->kept = arena_calloc(w->arena, json_array_size(kept), sizeof(*to->kept));
+	for (size_t i = 0; i < json_array_size(kept); i++)
+		to->kept_count += member_from_json(w->arena, json_array_get(kept, i),
+						   &to->kept[to->kept_count]);
 	to->shares = arena_calloc(w->arena, json_array_size(shares), sizeof(*to->shares));
 	for (size_t i = 0; i < json_array_size(shares); i++)
 		to->share_count += share_from_json(w->arena, json_array_get(shares, i),
@@ -271,7 +278,7 @@ static int write_text(const char *path, const char *text)
 
 static bool is_empty(const struct waiting_removals *w)
 {
-	return !w->ids.n && !w->member_count && !w->share_count;
+	return !w->ids.n && !w->member_count && !w->share_count && !w->kept_count;
 }
 
 static int save(const struct waiting *w)
@@ -314,7 +321,9 @@ int waiting_update(struct waiting *w, const struct plan *p, struct error *e)
 	r = w->path ? save(w) : 0;
 	return r < 0 ? error_set(e, r,
 				 "%s: %s; after a restart of the daemon, a removal that waits for "
-				 "`bpfsharectl confirm` is judged by itself",
+				 "`bpfsharectl confirm` is judged by itself, and what is kept "
+				 "without a declaration in force is not put back if it is taken "
+				 "away meanwhile",
 				 w->path, error_string(r)) :
 		       0;
 }

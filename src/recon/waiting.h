@@ -2,7 +2,8 @@
 /*
  * What waits for `bpfsharectl confirm` goes on waiting, whatever else changes: a share of all there is, by
  * which a removal is judged, falls when more is declared, and the number falls when an interface goes.
- * A file in the run directory tells the next process, of this boot. Being lost or stale it can do
+ * Likewise noted is where programs run that nothing in force declares (suspended, of an invalid file), so that
+ * they can be put back there. A file in the run directory tells the next process, of this boot. Being lost or stale it can do
  * no more than let a removal wait, or be judged by itself.
  */
 #pragma once
@@ -21,5 +22,5 @@ void waiting_free(struct waiting *w);
 /* For plan_input.waiting; valid until the next waiting_update(). */
 const struct waiting_removals *waiting_list(const struct waiting *w);
 
-/* What the plan holds waits from now on, and nothing else. -errno: a restart would not know of it. */
+/* What the plan holds waits from now on, and nothing else; likewise what it keeps. -errno: a restart would not know of it. */
 int waiting_update(struct waiting *w, const struct plan *p, struct error *e);

@@ -538,7 +538,11 @@ static int do_due(struct scenario *s)
 
 static int do_invalid(struct scenario *s)
 {
-	s->invalid.v = arena_calloc(s->a, 1, sizeof(char *));
+	const char **v = arena_calloc(s->a, s->invalid.n + 1, sizeof(*v));
+
+	for (size_t i = 0; i < s->invalid.n; i++)
+		v[i] = s->invalid.v[i];
+	s->invalid.v = v;
 	s->invalid.v[s->invalid.n++] = arena_strdup(s->a, scenario_word(s, 1));
 	return 0;
 }

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
+/*
+ * What stays as it runs because nothing can be told of what is wanted: the programs of a suspended object, of a file
+ * that is invalid and has no last good version. Where each runs is noted from plan to plan, as of
+ * what waits for its removal (held.c), so that it comes back when somebody else takes it away: there
+ * is no declaration in force that could tell.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "plan/plan_internal.h"
+
+/* The attachment that keeps a program without making it anew; NULL: none does. */
+static struct attachment *find_keeping(const struct chain *c, const struct waiting_member *w)
+{
+	for (size_t i = 0; i < c->attachments.n; i++) {
+		struct attachment *at = c->attachments.v[i];
+
+		if ((at->per_device || at->object->standing == STANDING_SUSPENDED) &&
+		    at->instance && str_eq(at->instance->name, w->instance) &&
+		    str_eq(at->program->name, w->program))
+			return at;
+	}
+	return NULL;
+}
+
+/* c NULL: there is no such interface now. */
+static bool is_kept(struct planner *p, const struct chain *c, const struct waiting_member *w)
+{
+	const struct instance *i = lookup_instance(p, w->instance);
+
+	if (i && i->frozen)
+		return i->object->standing != STANDING_UNCONFIRMED;
+	return c && find_keeping(c, w);
+}
+
+/* A renamed one took with it what it runs. */
+static bool is_renamed(const struct planner *p, const struct waiting_member *w)
+{
+	const struct observed_interface *now =
+		observed_find_interface(p->observed, w->netns, w->ifindex);
+
+	return now && !str_eq(now->name, w->interface);
+}
+
+/* --- what runs ------------------------------------------------------------------------------ */
+
+struct notes {
+	struct planner *p;
+	LIST(struct waiting_member) kept;
+};
+
+static const struct live_member *find_live(const struct chain *c, const struct waiting_member *w)
+{
+	for (size_t i = 0; i < c->live.member_count; i++) {
+		const struct live_member *m = &c->live.members[i];
+
+		if (m->id && !m->foreign && str_eq(m->instance, w->instance) &&
+		    str_eq(m->program, w->program))
+			return m;
+	}
+	return NULL;
+}
+
+static const struct waiting_member *find_noted(const struct planner *p, const struct chain *c,
+					       const struct live_member *m)
+{
+	const struct waiting_removals *before = &p->in->waiting;
+
+	for (size_t i = 0; i < before->kept_count; i++)
+		if (held_is_at(&before->kept[i], c) &&
+		    str_eq(before->kept[i].instance, m->instance) &&
+		    str_eq(before->kept[i].program, m->program))
+			return &before->kept[i];
+	return NULL;
+}
+
+/* Something of what was noted has gone: what is left tells less than the note. */
+static bool is_torn(struct planner *p, const struct chain *c)
+{
+	const struct waiting_removals *before = &p->in->waiting;
+
+	for (size_t i = 0; i < before->kept_count; i++)
+		if (held_is_at(&before->kept[i], c) && is_kept(p, c, &before->kept[i]) &&
+		    !find_live(c, &before->kept[i]))
+			return true;
+	return false;
+}
+
+static void note_member(struct notes *to, const struct chain *c, const struct live_member *m,
+			bool torn)
+{
+	struct waiting_member w = held_as_it_runs(to->p, c, m);
+	const struct waiting_member *noted = find_noted(to->p, c, m);
+
+	if (!is_kept(to->p, c, &w))
+		return;
+	if (noted && torn)
+		w.behind = noted->behind;
+	if (noted && !w.version)
+		w.version = noted->version;
+	/* By itself it tells neither its priority nor what follows from its absence. */
+	if (noted && m->lone) {
+		w.priority = noted->priority;
+		w.required = noted->required;
+		w.ranked = noted->ranked;
+	}
+	*LIST_ADD(to->p->a, &to->kept) = w;
+}
+
+static bool is_collected(const struct notes *to, const struct waiting_member *w)
+{
+	for (size_t i = 0; i < to->kept.n; i++)
+		if (held_compare(&to->kept.v[i], w) == 0)
+			return true;
+	return false;
+}
+
+static void note_chain(struct notes *to, const struct chain *c)
+{
+	const bool torn = is_torn(to->p, c);
+
+	for (size_t i = 0; i < c->live.member_count; i++)
+		if (c->live.members[i].id && !c->live.members[i].foreign)
+			note_member(to, c, &c->live.members[i], torn);
+}
+
+static bool is_still_kept(struct planner *p, const struct waiting_member *w)
+{
+	return !is_renamed(p, w) && is_kept(p, held_place(p, w), w) && held_version(p, w);
+}
+
+void kept_collect(struct planner *p, struct waiting_removals *ret)
+{
+	const struct waiting_removals *before = &p->in->waiting;
+	struct notes to = { .p = p };
+
+	for (size_t i = 0; i < p->observed->interface_count; i++)
+		if (live_is_ours(&p->chains[i].live))
+			note_chain(&to, &p->chains[i]);
+	for (size_t i = 0; i < p->tc_chain_count; i++)
+		note_chain(&to, &p->tc_chains[i].chain);
+	for (size_t i = 0; i < before->kept_count; i++)
+		if (!is_collected(&to, &before->kept[i]) && is_still_kept(p, &before->kept[i]))
+			*LIST_ADD(p->a, &to.kept) = before->kept[i];
+	if (to.kept.n)
+		qsort(to.kept.v, to.kept.n, sizeof(*to.kept.v), held_compare);
+	ret->kept = to.kept.v;
+	ret->kept_count = to.kept.n;
+}
+
+/* --- what is put back ------------------------------------------------------------------------ */
+
+size_t kept_count_at(const struct planner *p, const struct chain *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->in->waiting.kept_count; i++)
+		n += held_is_at(&p->in->waiting.kept[i], c);
+	return n;
+}
+
+bool kept_wants(struct planner *p, const struct chain *c)
+{
+	const struct waiting_removals *noted = &p->in->waiting;
+
+	for (size_t i = 0; i < noted->kept_count; i++)
+		if (held_is_at(&noted->kept[i], c) && is_still_kept(p, &noted->kept[i]))
+			return true;
+	return false;
+}
+
+static struct slot *find_slot(struct slot *slots, size_t n, const struct waiting_member *w)
+{
+	const struct live_member m = { .instance = w->instance, .program = w->program };
+
+	for (size_t i = 0; i < n; i++)
+		if (slot_continues(&slots[i], &m))
+			return &slots[i];
+	return NULL;
+}
+
+/* As a suspended attachment has it while it runs. */
+static void assign(struct slot *s, struct attachment *at)
+{
+	if (!at)
+		return;
+	s->attachment = at;
+	if (!s->unranked)
+		return;
+	s->unranked = false;
+	s->priority = at->priority;
+	s->required = at->decl->on_missing == ON_MISSING_DROP;
+}
+
+size_t kept_add_slots(struct planner *p, const struct chain *c, struct slot *slots, size_t n)
+{
+	for (size_t i = 0; i < p->in->waiting.kept_count; i++) {
+		const struct waiting_member *w = &p->in->waiting.kept[i];
+		struct slot *found;
+
+		if (!held_is_at(w, c) || !is_still_kept(p, w))
+			continue;
+		found = find_slot(slots, n, w);
+		if (found && !found->attachment)
+			found->behind = w->behind;
+		else if (!found && held_fill_slot(p, c, w, &slots[n]))
+			assign(&slots[n++], find_keeping(c, w));
+	}
+	return n;
+}
