@@ -28,6 +28,13 @@ void chain_stop(struct chain *c, bool running, const struct condition_status *wh
 	}
 }
 
+/* The same for what is declared of the chain itself: then it goes on as it ran, whatever others do to it. */
+static void chain_halt(struct chain *c, bool running, const struct condition_status *why)
+{
+	chain_stop(c, running, why);
+	c->halted = true;
+}
+
 bool slot_is_running(const struct slot *s)
 {
 	enum live_kind kind = s->attachment->chain->live.kind;
@@ -191,7 +198,7 @@ struct slot slot_kept(struct planner *p, const struct chain *c, const struct liv
 	return s;
 }
 
-static struct slot foreign_slot(const struct live_member *m)
+struct slot slot_foreign(const struct live_member *m)
 {
 	return (struct slot){
 		.object = "",
@@ -300,7 +307,7 @@ static size_t gather(struct planner *p, struct chain *c)
 	n = held_add_slots(p, c, c->slots, n);
 	for (size_t i = 0; i < c->live.member_count; i++)
 		if (c->live.members[i].foreign_id)
-			c->slots[n++] = foreign_slot(&c->live.members[i]);
+			c->slots[n++] = slot_foreign(&c->live.members[i]);
 	return n;
 }
 
@@ -333,7 +340,7 @@ static bool order_members(struct planner *p, struct chain *c, size_t n)
 				   "the chain of %s stays as it is: its order is contradicting "
 				   "(%s)",
 				   chain_name(p, c), cycle));
-	chain_stop(c, false, &why);
+	chain_halt(c, false, &why);
 	return false;
 }
 
@@ -392,7 +399,7 @@ static void hold(struct planner *p, struct chain *c, size_t n, const struct slot
 			     holder->on_missing == ON_MISSING_HOLD ?
 				     "on_missing: hold" :
 				     "its pins are gone, so its members cannot be kept one by one"));
-	chain_stop(c, false, &why);
+	chain_halt(c, false, &why);
 }
 
 /* What the present chain was built for; -1: there is none, or nothing of it stays. */
@@ -521,10 +528,22 @@ static bool fill_chain(struct planner *p, struct chain *c, size_t n, bool libxdp
 	return !holder;
 }
 
+/* What a halted chain ran and does not run any more; false: nothing, or it is not known. */
+static bool put_back(struct planner *p, struct chain *c, size_t *n)
+{
+	uint64_t cyclic;
+
+	*n = c->halted ? kept_restore(p, c) : 0;
+	return *n && *n <= LIMIT_CHAIN_TCX && !slots_order(p->a, c->slots, *n, &cyclic);
+}
+
 bool chain_arrange(struct planner *p, struct chain *c, size_t n)
 {
-	if (!order_members(p, c, n) || !fill_chain(p, c, n, false))
-		return false;
+	if (!order_members(p, c, n) || !fill_chain(p, c, n, false)) {
+		if (!put_back(p, c, &n))
+			return false;
+		fill_slots(p, c, n, false);
+	}
 	find_reordering(c);
 	return true;
 }
@@ -553,12 +572,15 @@ static void chain_decide(struct planner *p, struct chain *c)
 					   "%zu programs are declared for %s and a chain holds at "
 					   "most %d; the chain stays as it is",
 					   n, c->interface->name, LIMIT_CHAIN_TAILCALL));
-		chain_stop(c, true, &why);
-		return;
+		chain_halt(c, true, &why);
 	}
-	if (!order_members(p, c, n) || !mechanism_choose(p, c, &n, &libxdp) ||
-	    !fill_chain(p, c, n, libxdp))
-		return;
+	if (c->halted || !order_members(p, c, n) || !mechanism_choose(p, c, &n, &libxdp) ||
+	    !fill_chain(p, c, n, libxdp)) {
+		if (!put_back(p, c, &n) || n > LIMIT_CHAIN_TAILCALL ||
+		    !mechanism_choose(p, c, &n, &libxdp))
+			return;
+		fill_slots(p, c, n, libxdp);
+	}
 	mechanism_settle(p, c, libxdp);
 	find_reordering(c);
 }

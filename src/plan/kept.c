@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later OR BSD-2-Clause */
 /*
  * What stays as it runs because nothing can be told of what is wanted: the programs of a suspended object, of a file
- * that is invalid and has no last good version. Where each runs is noted from plan to plan, as of
+ * that is invalid and has no last good version, and all of a chain that is halted. Where each runs is noted from plan to plan, as of
  * what waits for its removal (held.c), so that it comes back when somebody else takes it away: there
  * is no declaration in force that could tell.
  */
@@ -32,7 +32,9 @@ static bool is_kept(struct planner *p, const struct chain *c, const struct waiti
 
 	if (i && i->frozen)
 		return i->object->standing != STANDING_UNCONFIRMED;
-	return c && find_keeping(c, w);
+	if (c)
+		return c->halted || find_keeping(c, w);
+	return i; /* should the interface come again, it may still be halted */
 }
 
 /* A renamed one took with it what it runs. */
@@ -42,6 +44,12 @@ static bool is_renamed(const struct planner *p, const struct waiting_member *w)
 		observed_find_interface(p->observed, w->netns, w->ifindex);
 
 	return now && !str_eq(now->name, w->interface);
+}
+
+static bool is_still_kept(struct planner *p, const struct waiting_member *w)
+{
+	return !is_renamed(p, w) && is_kept(p, held_place(p, w), w) &&
+	       (held_version(p, w) || (w->required && !w->version));
 }
 
 /* --- what runs ------------------------------------------------------------------------------ */
@@ -56,7 +64,8 @@ static const struct live_member *find_live(const struct chain *c, const struct w
 	for (size_t i = 0; i < c->live.member_count; i++) {
 		const struct live_member *m = &c->live.members[i];
 
-		if (m->id && !m->foreign && str_eq(m->instance, w->instance) &&
+		/* Of what is required and missing, the slot is all there is. */
+		if ((m->id || !w->version) && !m->foreign && str_eq(m->instance, w->instance) &&
 		    str_eq(m->program, w->program))
 			return m;
 	}
@@ -82,7 +91,7 @@ static bool is_torn(struct planner *p, const struct chain *c)
 	const struct waiting_removals *before = &p->in->waiting;
 
 	for (size_t i = 0; i < before->kept_count; i++)
-		if (held_is_at(&before->kept[i], c) && is_kept(p, c, &before->kept[i]) &&
+		if (held_is_at(&before->kept[i], c) && is_still_kept(p, &before->kept[i]) &&
 		    !find_live(c, &before->kept[i]))
 			return true;
 	return false;
@@ -121,14 +130,28 @@ static void note_chain(struct notes *to, const struct chain *c)
 {
 	const bool torn = is_torn(to->p, c);
 
-	for (size_t i = 0; i < c->live.member_count; i++)
-		if (c->live.members[i].id && !c->live.members[i].foreign)
-			note_member(to, c, &c->live.members[i], torn);
+	for (size_t i = 0; i < c->live.member_count; i++) {
+		const struct live_member *m = &c->live.members[i];
+		/* In a chain put together anew, what drops while it is missing has to be there again. */
+		const bool drops = c->halted && m->required && !find_noted(to->p, c, m);
+
+		if ((m->id || drops) && !m->foreign)
+			note_member(to, c, m, torn);
+	}
 }
 
-static bool is_still_kept(struct planner *p, const struct waiting_member *w)
+/*
+ * A chain that is torn and to be made with what this plan loads: should that fail (as it did before, when this is another
+ * attempt), the chain is halted again.
+ */
+static bool may_be_kept(struct planner *p, const struct waiting_member *w)
 {
-	return !is_renamed(p, w) && is_kept(p, held_place(p, w), w) && held_version(p, w);
+	const struct chain *c = held_place(p, w);
+
+	for (size_t i = 0; c && i < c->slot_count; i++)
+		if (c->slots[i].load)
+			return !is_renamed(p, w) && !find_live(c, w);
+	return false;
 }
 
 void kept_collect(struct planner *p, struct waiting_removals *ret)
@@ -142,7 +165,8 @@ void kept_collect(struct planner *p, struct waiting_removals *ret)
 	for (size_t i = 0; i < p->tc_chain_count; i++)
 		note_chain(&to, &p->tc_chains[i].chain);
 	for (size_t i = 0; i < before->kept_count; i++)
-		if (!is_collected(&to, &before->kept[i]) && is_still_kept(p, &before->kept[i]))
+		if (!is_collected(&to, &before->kept[i]) &&
+		    (is_still_kept(p, &before->kept[i]) || may_be_kept(p, &before->kept[i])))
 			*LIST_ADD(p->a, &to.kept) = before->kept[i];
 	if (to.kept.n)
 		qsort(to.kept.v, to.kept.n, sizeof(*to.kept.v), held_compare);
@@ -209,4 +233,70 @@ size_t kept_add_slots(struct planner *p, const struct chain *c, struct slot *slo
 			assign(&slots[n++], find_keeping(c, w));
 	}
 	return n;
+}
+
+static bool restore_member(struct planner *p, const struct chain *c, const struct waiting_member *w,
+			   struct slot *ret)
+{
+	if (held_fill_slot(p, c, w, ret))
+		return true;
+	*ret = (struct slot){
+		.object = arena_strndup(p->a, w->instance, strcspn(w->instance, "@")),
+		.instance = w->instance,
+		.program = w->program,
+		.priority = w->priority,
+		.proceed_on = w->proceed_on,
+		.required = true,
+		.on_missing = ON_MISSING_DROP,
+	};
+	return w->required;
+}
+
+/* All go behind what they ran behind, and nowhere else: the declarations are what contradicts itself. */
+static size_t restore_members(struct planner *p, struct chain *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->live.member_count; i++)
+		if (c->live.members[i].id && !c->live.members[i].foreign)
+			c->slots[n++] = slot_kept(p, c, &c->live.members[i]);
+	for (size_t i = 0; i < p->in->waiting.kept_count; i++) {
+		const struct waiting_member *w = &p->in->waiting.kept[i];
+		struct slot *s;
+
+		if (!held_is_at(w, c) || !is_still_kept(p, w))
+			continue;
+		s = find_slot(c->slots, n, w);
+		if (!s && restore_member(p, c, w, &c->slots[n]))
+			s = &c->slots[n++];
+		if (s)
+			s->behind = w->behind;
+	}
+	for (size_t i = 0; i < n; i++)
+		c->slots[i].unranked = true;
+	return n;
+}
+
+size_t kept_restore(struct planner *p, struct chain *c)
+{
+	size_t n;
+
+	if (!is_torn(p, c))
+		return 0;
+	c->slots =
+		arena_calloc(p->a, c->live.member_count + kept_count_at(p, c), sizeof(*c->slots));
+	n = restore_members(p, c);
+	for (size_t i = 0; i < c->live.member_count; i++)
+		if (c->live.members[i].foreign_id)
+			c->slots[n++] = slot_foreign(&c->live.members[i]);
+	for (size_t i = 0; i < c->attachments.n; i++)
+		c->attachments.v[i]->slot = NULL;
+	return n;
+}
+
+const struct observed_object *kept_version(struct planner *p, const struct waiting_member *w)
+{
+	const struct chain *c = held_place(p, w);
+
+	return c && (is_kept(p, c, w) || may_be_kept(p, w)) ? held_version(p, w) : NULL;
 }

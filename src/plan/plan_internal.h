@@ -222,6 +222,7 @@ struct chain {
 	bool replaces_foreign; /* members that are not ours go (on_foreign: replace) */
 	/* Why `auto` did not take libxdp. */
 	const char *mechanism_reason, *mechanism_message;
+	bool halted;    /* it stays as it is, as a whole, until its declarations can be had */
 	bool reordered; /* members that stay change places */
 	const char *signature;
 	bool suffices; /* another daemon's dispatcher is there and does all that is wanted */
@@ -565,7 +566,10 @@ const char *chain_name(struct planner *p, const struct chain *c);
 const char *chain_key(struct planner *p, const struct chain *c);
 /* Finds what runs of the attachments; fills slots with all that should or may stay, and returns how many. */
 size_t chain_gather(struct planner *p, struct chain *c);
-/* Orders n gathered slots and leaves out what cannot run. False: the chain stays as it is. */
+/*
+ * Orders n gathered slots and leaves out what cannot run. False: the chain stays as it is, and is not to be put back
+ * as it was either.
+ */
 bool chain_arrange(struct planner *p, struct chain *c, size_t n);
 /* Nothing of this chain changes, and this is why. running: also where a program runs as declared. */
 void chain_stop(struct chain *c, bool running, const struct condition_status *why);
@@ -576,6 +580,8 @@ bool slot_continues(const struct slot *s, const struct live_member *m);
 bool slot_is_missing(const struct slot *s);
 /* A member that stays exactly as it runs. */
 struct slot slot_kept(struct planner *p, const struct chain *c, const struct live_member *m);
+/* Of somebody else's, in a dispatcher by libxdp's protocol. */
+struct slot slot_foreign(const struct live_member *m);
 
 /* mechanism.c */
 /*
@@ -697,6 +703,13 @@ void kept_collect(struct planner *p, struct waiting_removals *ret);
 size_t kept_add_slots(struct planner *p, const struct chain *c, struct slot *slots, size_t n);
 bool kept_wants(struct planner *p, const struct chain *c);
 size_t kept_count_at(const struct planner *p, const struct chain *c);
+/*
+ * Of a halted chain that lost something: fills slots with all that it ran, in the order in which it did, of no attachment.
+ * Returns how many; 0: it runs as it did, or nothing is known of it.
+ */
+size_t kept_restore(struct planner *p, struct chain *c);
+/* The version that a member noted by the plan before needs to be there; NULL: none. */
+const struct observed_object *kept_version(struct planner *p, const struct waiting_member *w);
 
 /* status.c */
 struct status *status_build(struct planner *p, const struct plan *plan);

@@ -600,6 +600,8 @@ void leftovers_remove(struct planner *p)
 	instances_note_users(&r);
 	pins_note_users(&r);
 	owners_note_users(&r);
+	for (size_t i = 0; i < p->in->waiting.kept_count; i++)
+		note_user(&r, kept_version(p, &p->in->waiting.kept[i]), NULL);
 	maps_sync(&r);
 	for (size_t i = 0; i < p->observed->object_count; i++)
 		object_remove(&r, &p->observed->objects[i]);
