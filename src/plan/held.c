@@ -18,17 +18,22 @@ bool held_is_at(const struct waiting_member *w, const struct chain *c)
 	       str_eq(w->interface, c->interface->name);
 }
 
-int held_compare(const void *a, const void *b)
+int held_compare_places(const struct waiting_member *x, const struct waiting_member *y)
 {
-	const struct waiting_member *x = a, *y = b;
 	int r = netns_compare(x->netns, y->netns);
 
 	if (!r)
 		r = strcmp(x->interface, y->interface);
 	if (!r)
 		r = (int)x->hook - (int)y->hook;
-	if (!r)
-		r = (int)x->direction - (int)y->direction;
+	return r ? r : (int)x->direction - (int)y->direction;
+}
+
+int held_compare(const void *a, const void *b)
+{
+	const struct waiting_member *x = a, *y = b;
+	int r = held_compare_places(x, y);
+
 	if (!r)
 		r = strcmp(x->instance, y->instance);
 	return r ? r : strcmp(x->program, y->program);

@@ -11,6 +11,40 @@
 #include "base/str.h"
 #include "plan/plan_internal.h"
 
+/* What was noted of one chain: neighbours, as all of it is sorted. */
+struct noted {
+	const struct waiting_member *v;
+	size_t n;
+};
+
+static struct noted noted_at(const struct planner *p, const struct chain *c)
+{
+	const struct waiting_removals *all = &p->in->waiting;
+	const struct waiting_member place = {
+		.hook = c->hook,
+		.direction = c->hook == HOOK_TC ? c->direction : 0,
+		.netns = c->interface->netns,
+		.interface = c->interface->name,
+	};
+	size_t first = 0, end = all->kept_count;
+	struct noted ret = { 0 };
+
+	if (!end)
+		return ret;
+	while (first < end) {
+		size_t middle = first + (end - first) / 2;
+
+		if (held_compare_places(&all->kept[middle], &place) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	ret = (struct noted){ all->kept + first, 0 };
+	while (first + ret.n < all->kept_count && held_is_at(&ret.v[ret.n], c))
+		ret.n++;
+	return ret;
+}
+
 /* The attachment that keeps a program without making it anew; NULL: none does. */
 static struct attachment *find_keeping(const struct chain *c, const struct waiting_member *w)
 {
@@ -75,24 +109,21 @@ static const struct live_member *find_live(const struct chain *c, const struct w
 static const struct waiting_member *find_noted(const struct planner *p, const struct chain *c,
 					       const struct live_member *m)
 {
-	const struct waiting_removals *before = &p->in->waiting;
+	struct noted at = noted_at(p, c);
 
-	for (size_t i = 0; i < before->kept_count; i++)
-		if (held_is_at(&before->kept[i], c) &&
-		    str_eq(before->kept[i].instance, m->instance) &&
-		    str_eq(before->kept[i].program, m->program))
-			return &before->kept[i];
+	for (size_t i = 0; i < at.n; i++)
+		if (str_eq(at.v[i].instance, m->instance) && str_eq(at.v[i].program, m->program))
+			return &at.v[i];
 	return NULL;
 }
 
 /* Something of what was noted has gone: what is left tells less than the note. */
 static bool is_torn(struct planner *p, const struct chain *c)
 {
-	const struct waiting_removals *before = &p->in->waiting;
+	struct noted at = noted_at(p, c);
 
-	for (size_t i = 0; i < before->kept_count; i++)
-		if (held_is_at(&before->kept[i], c) && is_still_kept(p, &before->kept[i]) &&
-		    !find_live(c, &before->kept[i]))
+	for (size_t i = 0; i < at.n; i++)
+		if (is_still_kept(p, &at.v[i]) && !find_live(c, &at.v[i]))
 			return true;
 	return false;
 }
@@ -116,14 +147,6 @@ static void note_member(struct notes *to, const struct chain *c, const struct li
 		w.ranked = noted->ranked;
 	}
 	*LIST_ADD(to->p->a, &to->kept) = w;
-}
-
-static bool is_collected(const struct notes *to, const struct waiting_member *w)
-{
-	for (size_t i = 0; i < to->kept.n; i++)
-		if (held_compare(&to->kept.v[i], w) == 0)
-			return true;
-	return false;
 }
 
 static void note_chain(struct notes *to, const struct chain *c)
@@ -154,22 +177,34 @@ static bool may_be_kept(struct planner *p, const struct waiting_member *w)
 	return false;
 }
 
+static void sort(struct notes *to)
+{
+	if (to->kept.n)
+		qsort(to->kept.v, to->kept.n, sizeof(*to->kept.v), held_compare);
+}
+
 void kept_collect(struct planner *p, struct waiting_removals *ret)
 {
 	const struct waiting_removals *before = &p->in->waiting;
 	struct notes to = { .p = p };
+	size_t n;
 
 	for (size_t i = 0; i < p->observed->interface_count; i++)
 		if (live_is_ours(&p->chains[i].live))
 			note_chain(&to, &p->chains[i]);
 	for (size_t i = 0; i < p->tc_chain_count; i++)
 		note_chain(&to, &p->tc_chains[i].chain);
-	for (size_t i = 0; i < before->kept_count; i++)
-		if (!is_collected(&to, &before->kept[i]) &&
-		    (is_still_kept(p, &before->kept[i]) || may_be_kept(p, &before->kept[i])))
-			*LIST_ADD(p->a, &to.kept) = before->kept[i];
-	if (to.kept.n)
-		qsort(to.kept.v, to.kept.n, sizeof(*to.kept.v), held_compare);
+	sort(&to);
+	n = to.kept.n;
+	for (size_t i = 0; i < before->kept_count; i++) {
+		const struct waiting_member *w = &before->kept[i];
+
+		if (n && bsearch(w, to.kept.v, n, sizeof(*w), held_compare))
+			continue;
+		if (is_still_kept(p, w) || may_be_kept(p, w))
+			*LIST_ADD(p->a, &to.kept) = *w;
+	}
+	sort(&to);
 	ret->kept = to.kept.v;
 	ret->kept_count = to.kept.n;
 }
@@ -178,19 +213,15 @@ void kept_collect(struct planner *p, struct waiting_removals *ret)
 
 size_t kept_count_at(const struct planner *p, const struct chain *c)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->in->waiting.kept_count; i++)
-		n += held_is_at(&p->in->waiting.kept[i], c);
-	return n;
+	return noted_at(p, c).n;
 }
 
 bool kept_wants(struct planner *p, const struct chain *c)
 {
-	const struct waiting_removals *noted = &p->in->waiting;
+	struct noted at = noted_at(p, c);
 
-	for (size_t i = 0; i < noted->kept_count; i++)
-		if (held_is_at(&noted->kept[i], c) && is_still_kept(p, &noted->kept[i]))
+	for (size_t i = 0; i < at.n; i++)
+		if (is_still_kept(p, &at.v[i]))
 			return true;
 	return false;
 }
@@ -220,11 +251,13 @@ static void assign(struct slot *s, struct attachment *at)
 
 size_t kept_add_slots(struct planner *p, const struct chain *c, struct slot *slots, size_t n)
 {
-	for (size_t i = 0; i < p->in->waiting.kept_count; i++) {
-		const struct waiting_member *w = &p->in->waiting.kept[i];
+	struct noted noted = noted_at(p, c);
+
+	for (size_t i = 0; i < noted.n; i++) {
+		const struct waiting_member *w = &noted.v[i];
 		struct slot *found;
 
-		if (!held_is_at(w, c) || !is_still_kept(p, w))
+		if (!is_still_kept(p, w))
 			continue;
 		found = find_slot(slots, n, w);
 		if (found && !found->attachment)
@@ -255,16 +288,17 @@ static bool restore_member(struct planner *p, const struct chain *c, const struc
 /* All go behind what they ran behind, and nowhere else: the declarations are what contradicts itself. */
 static size_t restore_members(struct planner *p, struct chain *c)
 {
+	struct noted noted = noted_at(p, c);
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->live.member_count; i++)
 		if (c->live.members[i].id && !c->live.members[i].foreign)
 			c->slots[n++] = slot_kept(p, c, &c->live.members[i]);
-	for (size_t i = 0; i < p->in->waiting.kept_count; i++) {
-		const struct waiting_member *w = &p->in->waiting.kept[i];
+	for (size_t i = 0; i < noted.n; i++) {
+		const struct waiting_member *w = &noted.v[i];
 		struct slot *s;
 
-		if (!held_is_at(w, c) || !is_still_kept(p, w))
+		if (!is_still_kept(p, w))
 			continue;
 		s = find_slot(c->slots, n, w);
 		if (!s && restore_member(p, c, w, &c->slots[n]))

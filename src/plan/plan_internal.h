@@ -680,7 +680,8 @@ const struct chain *held_place(struct planner *p, const struct waiting_member *w
 bool held_is_at_hand(struct planner *p, const struct waiting_removals *leaving);
 /* Whether it is noted for this place. */
 bool held_is_at(const struct waiting_member *w, const struct chain *c);
-int held_compare(const void *a, const void *b);
+int held_compare_places(const struct waiting_member *x, const struct waiting_member *y);
+int held_compare(const void *a, const void *b); /* by place and name */
 struct waiting_member held_as_it_runs(struct planner *p, const struct chain *c,
 				      const struct live_member *m);
 /* The version that it ran, or any that has the program; NULL: none is in the kernel. */
