@@ -170,14 +170,22 @@ struct name_owner *recon_kernel_owners(struct arena *a, const struct observed *o
 	return owners.list.v;
 }
 
+/* Plan, status and observation point into it, and outlive the note of what waits, which is replaced after each plan. */
+static struct waiting_removals waiting_copy(const struct recon *r, struct arena *a)
+{
+	return waiting_removals_copy(a, waiting_list(r->waiting));
+}
+
 static int observe(struct recon *r, struct arena *a, const struct generation *g,
 		   struct observed *ret, struct error *e)
 {
 	struct observe_request want = { 0 };
+	struct waiting_removals waiting;
 
 	if (g)
 		plan_observe_request(a, &g->desired, &g->settings, r->options.run_dir, &want);
-	plan_observe_waiting(a, waiting_list(r->waiting), &want);
+	waiting = waiting_copy(r, a);
+	plan_observe_waiting(a, &waiting, &want);
 	return r->options.ops->observe(r->options.ctx, a, &want, ret, e);
 }
 
@@ -434,7 +442,7 @@ static int round_plan(struct recon *r, struct arena *a, uint64_t now_ns, bool pu
 		.node = &r->options.node,
 		.run_dir = r->options.run_dir,
 		.confirmed = r->confirmed[0] ? r->confirmed : NULL,
-		.waiting = *waiting_list(r->waiting),
+		.waiting = waiting_copy(r, a),
 		.recent = recent_get(r->recent, now_ns),
 		.suspended = r->suspended || r->generation->unknown,
 		.purge = purge,

@@ -19,7 +19,7 @@ struct waiting;
 struct waiting *waiting_new(const char *path);
 void waiting_free(struct waiting *w);
 
-/* For plan_input.waiting; valid until the next waiting_update(). */
+/* For a copy as plan_input.waiting; valid until the next waiting_update(). */
 const struct waiting_removals *waiting_list(const struct waiting *w);
 
 /* What the plan holds waits from now on, and nothing else; likewise what it keeps. -errno: a restart would not know of it. */
