@@ -16,7 +16,7 @@ enum op_kind {
 	OP_DIRECTORY_CREATE, /* our directory on it */
 	OP_NETNS_RECORD, /* the record that something of ours is in a namespace, found without one */
 	OP_PIN_RESTORE,  /* pin again what the kernel still holds */
-	OP_OBJECT_LOAD,  /* load, pin programs and maps, metadata last */
+	OP_OBJECT_LOAD,  /* load, pin metadata as unfinished, programs and maps, then finish it */
 	OP_EXTENSION_LOAD, /* load functions of a loaded object as freplace programs, with its maps */
 	OP_CHAIN_BUILD,    /* dispatcher, filled array or links, pins, metadata last */
 	OP_SLOT_SET,       /* one slot of a live array, or one link of a live libxdp dispatcher */

@@ -68,6 +68,18 @@ static void remove_all(void)
 	must_run("find %s -mindepth 2 -depth -delete", fixture.bpffs_dir);
 }
 
+/* The version is as it was but for one pin, and restoring that makes it whole. */
+static void assert_one_is_put_back(const char *instance, const struct observed_object *was)
+{
+	const struct observed_object *lost = find(instance);
+
+	assert_same(was, lost);
+	assert_int_equal(lost->lost_count, 1);
+	restore(lost->lost, 1);
+	assert_same(was, find(instance));
+	assert_int_equal(find(instance)->lost_count, 0);
+}
+
 static void what_is_held_is_pinned_again(void **state)
 {
 	const struct observed_object *was, *lost, *now;
@@ -264,7 +276,7 @@ static void metadata_that_was_replaced_unseen_is_not_believed(void **state)
 static void a_twin_of_metadata_is_not_believed(void **state)
 {
 	cleanup(closep) int fd = -1, other = -1;
-	const struct observed_object *was, *lost;
+	const struct observed_object *was;
 	const uint32_t zero = 0;
 	struct pin_meta data;
 
@@ -277,19 +289,14 @@ static void a_twin_of_metadata_is_not_believed(void **state)
 	was = find("a");
 	pin_over(other, below("objects/a/v/meta"));
 	fixture_restart();
-	lost = find("a");
-	assert_same(was, lost);
-	assert_int_equal(lost->lost_count, 1);
-	restore(lost->lost, 1);
-	assert_same(was, find("a"));
-	assert_int_equal(find("a")->lost_count, 0);
+	assert_one_is_put_back("a", was);
 }
 
 /* It is used by the version's program, but as another map. */
 static void another_map_of_the_version_is_not_believed(void **state)
 {
 	cleanup(closep) int other = -1;
-	const struct observed_object *was, *lost;
+	const struct observed_object *was;
 
 	(void)state;
 	load_member("a", 1, XDP_PASS);
@@ -298,12 +305,7 @@ static void another_map_of_the_version_is_not_believed(void **state)
 	assert_true(other >= 0);
 	pin_over(other, below("objects/a/v/maps/packets"));
 	fixture_restart();
-	lost = find("a");
-	assert_same(was, lost);
-	assert_int_equal(lost->lost_count, 1);
-	restore(lost->lost, 1);
-	assert_same(was, find("a"));
-	assert_int_equal(find("a")->lost_count, 0);
+	assert_one_is_put_back("a", was);
 }
 
 /* Metadata of b's version "v" that somebody else made, bound to a program and a map of the names of b's. */
@@ -372,7 +374,7 @@ static void forge(struct forgery *f)
 static void assert_not_believed(const struct forgery *what, const char *pin)
 {
 	cleanup(forgery_done) struct forgery f = *what;
-	const struct observed_object *was, *lost;
+	const struct observed_object *was;
 
 	load_member("a", 1, XDP_PASS);
 	load_member("b", 2, XDP_PASS);
@@ -381,12 +383,7 @@ static void assert_not_believed(const struct forgery *what, const char *pin)
 	was = find("b");
 	assert_int_equal(unlink(below("objects/b/v/%s", pin)), 0);
 	fixture_restart();
-	lost = find("b");
-	assert_same(was, lost);
-	assert_int_equal(lost->lost_count, 1);
-	restore(lost->lost, 1);
-	assert_same(was, find("b"));
-	assert_int_equal(find("b")->lost_count, 0);
+	assert_one_is_put_back("b", was);
 }
 
 /* Metadata as we make it but for one thing. */
